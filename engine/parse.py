@@ -1,0 +1,143 @@
+"""SQL text → a checked tree: one SELECT within the caps, made only of what `engine.allowed` lists.
+
+The caps are counted in tokens before anything recursive sees the text (law 5 of the design): DuckDB ends the process
+on SQL nested 80,000 deep, and a parser in Python would take its time over it.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import ParseError, TokenError
+from sqlglot.tokenizer_core import Token, TokenType
+
+from engine.allowed import TABLE_FUNCTIONS, refused
+from engine.errors import QueryTooLargeError, SqlNotAllowedError, SqlSyntaxError
+
+MAX_BYTES = 64 * 1024
+MAX_TOKENS = 10_000
+MAX_DEPTH = 200
+
+# sqlglot descends about 30 Python frames per level of nesting, and a chain of 5,000 operators is one deep tree.
+sys.setrecursionlimit(max(sys.getrecursionlimit(), 60_000))
+
+_OPEN = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE}
+_CLOSE = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END}
+_PREFIX = {TokenType.NOT, TokenType.DASH, TokenType.PLUS, TokenType.TILDE}
+
+
+def parse_query(text: str) -> exp.Query:
+    """The tree of one SELECT statement in DuckDB's dialect.
+
+    Raises QueryTooLargeError, SqlSyntaxError (with line and column) or SqlNotAllowedError.
+    """
+    _check_caps(text)
+    try:
+        statements = [s for s in sqlglot.parse(text, dialect="duckdb") if s is not None]
+    except (ParseError, TokenError) as error:
+        raise _syntax_error(error) from None
+    except RecursionError:
+        raise QueryTooLargeError("the query is nested too deeply", hint=f"at most {MAX_DEPTH} levels") from None
+    if len(statements) != 1:
+        raise SqlNotAllowedError(
+            f"a query is one SELECT statement; found {len(statements)} statements", hint="send them one by one"
+        )
+    statement = statements[0]
+    if not isinstance(statement, exp.Query) or isinstance(statement, exp.Table):
+        raise SqlNotAllowedError(
+            f"only SELECT may run here; found {type(statement).__name__.upper()}",
+            hint="Viewloom reads sources and never changes them",
+        )
+    check_nodes(statement)
+    return statement
+
+
+def check_nodes(tree: exp.Expr) -> None:
+    """Refuse every node that is not on the allow-lists. Raises SqlNotAllowedError."""
+    for node in tree.walk():
+        problem = refused(node)
+        if problem:
+            raise SqlNotAllowedError(problem, hint="see the SQL reference for what can be used", details=_place(node))
+        if isinstance(node, exp.Table):
+            _check_table(node)
+        elif isinstance(node, exp.Parameter) and not (isinstance(node.this, exp.Literal) and node.this.is_int):
+            raise SqlNotAllowedError("parameters are written $1, $2, …", details=_place(node))
+        elif isinstance(node, exp.Select) and (node.args.get("into") or node.args.get("locks")):
+            raise SqlNotAllowedError("SELECT … INTO and FOR UPDATE may not run here")
+        elif isinstance(node, exp.CTE) and not isinstance(node.this, exp.Query):
+            raise SqlNotAllowedError(
+                "only SELECT may stand in WITH", hint="INSERT, UPDATE and DELETE may not run here"
+            )
+
+
+def _check_table(node: exp.Table) -> None:
+    source = node.this
+    if isinstance(source, exp.Identifier):
+        if any(node.args.get(name) for name in ("version", "when", "changes", "rows_from", "partition", "sample")):
+            raise SqlNotAllowedError("only a plain table name may stand in FROM", details=_place(node))
+        return
+    if isinstance(source, exp.GenerateSeries):
+        return
+    name = source.name.lower() if isinstance(source, exp.Anonymous) else type(source).__name__
+    if name not in TABLE_FUNCTIONS and not isinstance(source, exp.Dot):
+        raise SqlNotAllowedError(
+            f"table function {name} is not available",
+            hint="a query reads publications, views and tables of connections; files belong to a connection",
+            details=_place(node),
+        )
+
+
+def _check_caps(text: str) -> None:
+    size = len(text.encode())
+    if size > MAX_BYTES:
+        raise QueryTooLargeError(f"the query has {size:,} bytes", hint=f"at most {MAX_BYTES:,}")
+    # A cheap bound first: the tokenizer itself takes milliseconds per thousand tokens.
+    try:
+        tokens = sqlglot.tokenize(text, dialect="duckdb")
+    except TokenError as error:
+        raise _syntax_error(error) from None
+    if len(tokens) > MAX_TOKENS:
+        raise QueryTooLargeError(f"the query has {len(tokens):,} tokens", hint=f"at most {MAX_TOKENS:,}")
+    deepest = nesting(tokens)
+    if deepest > MAX_DEPTH:
+        raise QueryTooLargeError(f"the query is nested {deepest} levels deep", hint=f"at most {MAX_DEPTH}")
+
+
+def nesting(tokens: list[Token]) -> int:
+    """The deepest nesting of brackets, CASE and runs of prefix operators, counted without parsing."""
+    depth = deepest = run = 0
+    for token in tokens:
+        if token.token_type in _OPEN:
+            depth += 1
+        elif token.token_type in _CLOSE:
+            depth = max(0, depth - 1)
+        run = run + 1 if token.token_type in _PREFIX else 0
+        deepest = max(deepest, depth + run)
+    return deepest
+
+
+def _place(node: exp.Expr) -> dict[str, object]:
+    for part in node.walk():
+        if "line" in part.meta:
+            return {"line": part.meta["line"], "column": part.meta["col"]}
+    return {}
+
+
+def _syntax_error(error: ParseError | TokenError) -> SqlSyntaxError:
+    """sqlglot's error in our words; its text quotes the query, which the caller wrote himself, but not more."""
+    found = error.errors[0] if isinstance(error, ParseError) and error.errors else {}
+    line, column = found.get("line"), found.get("col")
+    if line is None:
+        match = re.search(r"[Ll]ine (\d+),? [Cc]ol:? (\d+)", str(error))
+        line, column = (int(match[1]), int(match[2])) if match else (1, 1)
+    near = found.get("highlight") or ""
+    reason = (found.get("description") or "it can't be read as SQL").rstrip(".")
+    where = f"line {line}, column {column}" + (f", near {near!r}" if near else "")
+    return SqlSyntaxError(
+        f"{where}: {reason}",
+        hint="the dialect is DuckDB's; identifiers with spaces or capitals go in double quotes",
+        details={"line": line, "column": column},
+    )

@@ -1,0 +1,41 @@
+"""A query: one SELECT over publications, with its parameters. Every protocol becomes one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from connectors.sdk.scan import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A value that the caller gave. `sql_type`: a column type; the tree refers to it by `parameter(index)`."""
+
+    sql_type: str
+    value: Value | None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One SELECT to run.
+
+    `select`: a DuckDB tree whose tables are publications (or, for an administrator's preview, views and tables) and
+    whose literals of the caller are parameters, so that one plan serves all their values.
+    """
+
+    select: exp.Query
+    parameters: tuple[Parameter, ...] = ()
+
+
+def parameter(index: int, sql_type: str) -> exp.Expr:
+    """The tree's reference to parameter `index` (from 0), under a cast so that its type is never guessed."""
+    return exp.cast(exp.Parameter(this=exp.Literal.number(index + 1)), sql_type, dialect="duckdb")
+
+
+def parameter_index(node: exp.Expr) -> int | None:
+    """The index when a node is a bare reference to a parameter, else None."""
+    if isinstance(node, exp.Parameter) and isinstance(node.this, exp.Literal):
+        return int(node.this.name) - 1
+    return None

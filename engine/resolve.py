@@ -1,0 +1,257 @@
+"""Names → sources: publications and views are replaced by their SQL, tables by scans, columns get their owners.
+
+Works on one immutable `WorkspaceCatalog`; reads no source. Identifiers are compared in lower case, as DuckDB does;
+a scan keeps each column's own spelling at the source.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import cast
+
+from sqlglot import exp
+from sqlglot.errors import OptimizeError, SqlglotError
+from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
+from sqlglot.optimizer.qualify import qualify
+
+from catalog.records import WorkspaceCatalog
+from connectors.sdk import Table
+from engine.errors import QueryTooLargeError, UnknownColumnError, UnknownNameError
+from engine.parse import parse_query
+from engine.plan import Scan, ScanColumn
+from engine.source_tables import find_table
+
+MAX_VIEW_DEPTH = 40
+MAX_SCANS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """`select`: qualified tree whose tables are scan ids. `tables`: the description behind each scan.
+    `publications`, `views`, `source_tables`: the names that the query itself uses, as the catalog spells them."""
+
+    select: exp.Query
+    scans: tuple[Scan, ...]
+    tables: dict[str, Table]
+    publications: tuple[str, ...] = ()
+    views: tuple[str, ...] = ()
+    source_tables: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _State:
+    catalog: WorkspaceCatalog
+    readable: frozenset[str] | None
+    scans: list[Scan] = field(default_factory=list)
+    tables: dict[str, Table] = field(default_factory=dict)
+    publications: list[str] = field(default_factory=list)
+    views: list[str] = field(default_factory=list)
+    source_tables: list[str] = field(default_factory=list)
+
+
+def resolve_publications(
+    select: exp.Query, catalog: WorkspaceCatalog, readable: frozenset[str] | None = None
+) -> Resolved:
+    """Resolve a caller's query: its tables are publications, at the versions that they pin.
+
+    `readable`: the only ones that the principal may read; a forbidden one looks like one that doesn't exist.
+    """
+    state = _State(catalog, readable)
+    tree = normalized(select)
+    for table in list(tables_of(tree)):
+        _replace_publication(table, state)
+    return _finish(tree, state)
+
+
+def resolve_workspace(select: exp.Query, catalog: WorkspaceCatalog) -> Resolved:
+    """Resolve a view's own text or an administrator's preview: its tables are views and tables of connections."""
+    state = _State(catalog, None)
+    tree = normalized(select)
+    _replace_all(tree, state, {}, ())
+    return _finish(tree, state)
+
+
+def normalized(select: exp.Query) -> exp.Query:
+    """A copy with every identifier in lower case."""
+    tree = normalize_identifiers(select.copy(), dialect="duckdb")
+    for identifier in tree.find_all(exp.Identifier):
+        identifier.set("this", identifier.name.lower())
+    return tree
+
+
+def tables_of(tree: exp.Expr) -> Iterable[exp.Table]:
+    """Every table reference in a tree that is not a reference to one of its own CTEs, nor a table function."""
+    for table in tree.find_all(exp.Table):
+        if isinstance(table.this, exp.Identifier) and (table.args.get("db") or not _is_cte(table)):
+            yield table
+
+
+def _is_cte(table: exp.Table) -> bool:
+    """Whether a bare name is a CTE that is visible where it stands: an earlier one, or itself when recursive."""
+    name, node = table.name.lower(), table.parent
+    inside: exp.Expr | None = None
+    while node is not None:
+        if isinstance(node, exp.CTE):
+            inside = node
+        with_ = node.args.get("with_")
+        if isinstance(with_, exp.With):
+            for cte in with_.expressions:
+                if cte is inside and not with_.args.get("recursive"):
+                    break
+                if cte.alias.lower() == name:
+                    return True
+                if cte is inside:
+                    break
+        node = node.parent
+    return False
+
+
+@lru_cache(maxsize=512)
+def _view_tree(sql: str) -> exp.Query:
+    return normalized(parse_query(sql))
+
+
+def _replace_publication(table: exp.Table, state: _State) -> None:
+    name = table.name
+    publication = None if table.args.get("db") else state.catalog.publication(name)
+    if publication is None or (state.readable is not None and publication.name not in state.readable):
+        visible = sorted(
+            p.name for p in state.catalog.publications.values() if state.readable is None or p.name in state.readable
+        )
+        asked = ".".join(part.name for part in table.parts)
+        raise UnknownNameError(f"there is no publication {asked!r}", hint=suggest(asked, visible, "publications"))
+    state.publications.append(publication.name)
+    closure = {view.lower(): version for view, version in publication.closure.items()}
+    _replace_view(table, publication.view, state, closure, ())
+
+
+def _replace_all(tree: exp.Expr, state: _State, closure: dict[str, int], path: tuple[str, ...]) -> None:
+    for table in list(tables_of(tree)):
+        if table.args.get("db"):
+            _replace_source(table, state, top=not path)
+        else:
+            if not path:
+                state.views.append(table.name)
+            _replace_view(table, table.name, state, closure, path)
+
+
+def _replace_view(table: exp.Table, name: str, state: _State, closure: dict[str, int], path: tuple[str, ...]) -> None:
+    key = name.lower()
+    if key in path:
+        raise UnknownNameError(
+            "views may not use themselves: " + " → ".join((*path[path.index(key) :], key)),
+            hint="remove one of these references",
+        )
+    if len(path) >= MAX_VIEW_DEPTH:
+        raise QueryTooLargeError(f"views are nested more than {MAX_VIEW_DEPTH} deep")
+    view = state.catalog.view(key, closure.get(key))
+    if view is None:
+        connections = sorted(c.name for c in state.catalog.connections.values())
+        if key in (c.lower() for c in connections):
+            raise UnknownNameError(f"{name!r} is a connection", hint=f"name a table of it: {name}.some_table")
+        views = sorted({v.name for v in state.catalog.views.values()})
+        raise UnknownNameError(f"there is no view {name!r}", hint=suggest(name, views, "views"))
+    inner = _view_tree(view.expanded_sql).copy()
+    _replace_all(inner, state, closure, (*path, key))
+    subquery = exp.Subquery(this=inner, alias=_alias(table))
+    for arg in ("joins", "pivots", "laterals"):
+        if table.args.get(arg):
+            subquery.set(arg, table.args[arg])
+    table.replace(subquery)
+
+
+def _replace_source(table: exp.Table, state: _State, top: bool) -> None:
+    parts = tuple(part.name for part in table.parts)
+    connection = state.catalog.connection(parts[0])
+    if connection is None:
+        names = sorted(c.name for c in state.catalog.connections.values())
+        raise UnknownNameError(f"there is no connection {parts[0]!r}", hint=suggest(parts[0], names, "connections"))
+    found = find_table(state.catalog, connection.name, parts[1:])
+    asked = ".".join(parts)
+    if not found:
+        names = sorted(s.table for s in state.catalog.schemas.values() if s.connection == connection.name)
+        raise UnknownNameError(
+            f"connection {connection.name!r} has no table {'.'.join(parts[1:])!r}",
+            hint=suggest(parts[-1], names, "tables") + "; `viewloom refresh` looks again",
+        )
+    if len(found) > 1:
+        raise UnknownNameError(
+            f"{asked!r} can mean {len(found)} tables: {', '.join(str(t.name) for t in found[:5])}",
+            hint="write the schema too: connection.schema.table",
+        )
+    if len(state.scans) >= MAX_SCANS:
+        raise QueryTooLargeError(f"the query reads more than {MAX_SCANS} tables")
+    if top:
+        state.source_tables.append(f"{connection.name}.{found[0].name}")
+    scan_id = f"s{len(state.scans)}"
+    columns = tuple(ScanColumn(c.name.lower(), c.name, c.sql_type) for c in found[0].columns)
+    state.scans.append(Scan(scan_id, connection.name, found[0].name, columns, row_estimate=found[0].row_estimate))
+    state.tables[scan_id] = found[0]
+    alias = _alias(table)
+    table.set("this", exp.to_identifier(scan_id, quoted=True))
+    table.set("db", None)
+    table.set("catalog", None)
+    table.set("alias", alias)
+
+
+def _alias(table: exp.Table) -> exp.TableAlias:
+    alias = table.args.get("alias")
+    if isinstance(alias, exp.TableAlias) and alias.this:
+        return alias.copy()
+    columns = alias.columns if isinstance(alias, exp.TableAlias) else []
+    return exp.TableAlias(this=exp.to_identifier(table.name, quoted=True), columns=columns)
+
+
+def _finish(tree: exp.Query, state: _State) -> Resolved:
+    schema: dict[str, object] = {s.id: {c.name: c.sql_type for c in s.columns} for s in state.scans}
+    try:
+        tree = qualify(tree, dialect="duckdb", schema=schema, quote_identifiers=True, identify=True)
+    except OptimizeError as error:
+        raise _column_error(error, tree, schema) from None
+    except SqlglotError as error:
+        raise UnknownColumnError(str(error)) from None
+    except RecursionError:
+        raise QueryTooLargeError("the query is nested too deeply") from None
+    return Resolved(
+        tree,
+        tuple(state.scans),
+        state.tables,
+        tuple(dict.fromkeys(state.publications)),
+        tuple(dict.fromkeys(state.views)),
+        tuple(dict.fromkeys(state.source_tables)),
+    )
+
+
+def _column_error(error: OptimizeError, tree: exp.Query, schema: dict[str, object]) -> UnknownColumnError:
+    match = re.search(r"Column '([^']*)' could not be resolved(?: for table: '([^']*)')?", str(error))
+    if match is None:
+        ambiguous = re.search(r"Column '?\"?([^'\"]*)\"?'? .*ambiguous", str(error), re.I)
+        if ambiguous:
+            return UnknownColumnError(f"column {ambiguous[1]!r} is ambiguous", hint="say whose it is: table.column")
+        return UnknownColumnError(re.sub(r"\x1b\[\d+m", "", str(error)).splitlines()[0])
+    name = match[1].strip('"').split(".")[-1].strip('"')
+    known = {c for columns in schema.values() for c in cast("dict[str, str]", columns)}
+    known |= {alias.alias for alias in tree.find_all(exp.Alias)}
+    details: dict[str, object] = {}
+    for column in tree.find_all(exp.Column):
+        if column.name == name and "line" in column.this.meta:
+            details = {"line": column.this.meta["line"], "column": column.this.meta["col"]}
+            break
+    return UnknownColumnError(
+        f"there is no column {name!r}", hint=suggest(name, sorted(known), "columns"), details=details
+    )
+
+
+def suggest(asked: str, known: list[str], what: str) -> str:
+    """A hint: the nearest known name, or a few of them."""
+    lower = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(asked.lower(), list(lower), n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {lower[near[0]]!r}?"
+    if not known:
+        return f"there are no {what} here"
+    return f"{what} are: {', '.join(known[:12])}{' …' if len(known) > 12 else ''}"
