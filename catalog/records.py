@@ -68,7 +68,8 @@ class Problem:
 class View:
     """One version of a view. `sql` is what its author wrote, byte for byte; `expanded_sql` is the same with
     `SELECT *` spelled out. `uses_views`, `uses_tables` ("connection.table"): what it reads directly.
-    `key`: columns proven unique and NOT NULL by the sources' keys, () when nothing is proven."""
+    `key`: columns proven unique and NOT NULL by the sources' keys, () when nothing is proven.
+    `source`: the whole text of the file that it came from (catalog as code), "" when it came from none."""
 
     name: str
     version: int
@@ -81,6 +82,7 @@ class View:
     comment: str = ""
     created_at: datetime | None = None
     created_by: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ class Publication:
     key: tuple[str, ...] = ()
     key_kind: str | None = None
     protocols: frozenset[str] = frozenset(PROTOCOLS)
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     comment: str = ""
     version: int = 1
 
@@ -203,8 +205,9 @@ class WorkspaceCatalog:
         return self.connections.get(name.lower())
 
     def schema(self, connection: str, table: str) -> SourceSchema | None:
-        """A table by connection and dotted name, case ignored."""
-        return self.schemas.get((connection.lower(), table.lower()))
+        """A table by connection and dotted name, case ignored; of two that differ in case only, the exact one."""
+        exact = self.schemas.get((connection.lower(), table))
+        return exact if exact is not None else self.schemas.get((connection.lower(), table.lower()))
 
     def view(self, name: str, version: int | None = None) -> View | None:
         """A view's pinned version, or its latest."""

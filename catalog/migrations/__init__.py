@@ -1,0 +1,1 @@
+"""Alembic's migrations of the metadata database; `catalog.migrate` runs them when the server starts."""
