@@ -30,7 +30,7 @@ class Column:
     name: str
     sql_type: str
     nullable: bool = True
-    operators: Mapping[Op, Support] = NO_OPERATORS
+    operators: Mapping[Op, Support] = field(default_factory=lambda: NO_OPERATORS)
     orders: bool = False
     binary_text: bool = False
     comment: str = ""

@@ -1,0 +1,471 @@
+"""The contract of a connector, as a pytest class: subclass it once per kind and implement the hooks.
+
+    class TestSqliteContract(ConnectorContract):
+        kind = "sqlite"
+        def make(self, time_zone=None, **changes): return Sqlite(SqliteConfig(path=..., **changes), time_zone)
+        def create(self, table): ...          # a real table, in the real source
+
+Hooks raise pytest.skip where a server is missing. What a kind can't do is left out of its class attributes
+(`column_types`, `faults`); a known gap is a strict xfail on an overridden test, with its reason.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from connectors.sdk import errors
+from connectors.sdk.batches import MOST_BYTES, MOST_ROWS, schema_of
+from connectors.sdk.capabilities import Column, Support, Table
+from connectors.sdk.connector import Connector
+from connectors.sdk.registry import connector_config
+from connectors.sdk.scan import AllOf, AnyOf, Comparison, Op, Predicate, ScanRequest, SortKey, TableName
+from connectors.sdk.testing_values import as_read, constants_of, holds, rank, values_of
+from connectors.sdk.types import family
+
+TEXT_ONLY = (Op.STARTS_WITH, Op.ENDS_WITH, Op.CONTAINS)
+BIG_ROWS = 300_000
+
+
+class Fault(StrEnum):
+    """What can be wrong between us and a source, and the error that each must give."""
+
+    WRONG_PASSWORD = "wrong_password"  # noqa: S105
+    DEAD_HOST = "dead_host"  # nothing listens
+    SLOW_HOST = "slow_host"  # accepts, never answers; `connect_timeout` must be about 1 s
+    CUT = "cut"  # the connection is reset after about 1 MB of a big answer
+    TRUNCATED = "truncated"  # the connection ends in order (FIN) after about 1 MB of a big answer
+
+
+EXPECTED: dict[Fault, tuple[type[errors.ConnectorError], ...]] = {
+    Fault.WRONG_PASSWORD: (errors.SourceLoginError,),
+    Fault.DEAD_HOST: (errors.SourceUnavailableError,),
+    Fault.SLOW_HOST: (errors.SourceTimeoutError, errors.SourceUnavailableError),
+    Fault.CUT: (errors.SourceUnavailableError, errors.SourceProtocolError),
+    Fault.TRUNCATED: (errors.SourceUnavailableError, errors.SourceProtocolError),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTable:
+    """A table to make at the source: `columns` are (name, column type); `rows` are in Python's own types, UUIDs as
+    UUID; `key` the primary key where the kind has such a thing (else ignored)."""
+
+    name: str
+    columns: tuple[tuple[str, str], ...]
+    rows: Sequence[tuple[Any, ...]]
+    key: tuple[str, ...] = field(default=())
+
+
+class ConnectorContract:
+    """Subclass as `Test<Kind>Contract`; one instance per test, so keep what is costly in fixtures of class scope."""
+
+    kind: ClassVar[str]
+    # Column types that a table of this kind can have, the key's BIGINT apart.
+    column_types: ClassVar[tuple[str, ...]]
+    faults: ClassVar[frozenset[Fault]] = frozenset()
+    has_keys: ClassVar[bool] = True
+    secret: ClassVar[str] = ""  # a secret of the configuration, to look for in errors and reprs
+
+    # Hooks ----------------------------------------------------------------------------------------------------
+
+    def make(self, time_zone: ZoneInfo | None = None) -> Connector:
+        """A new connector to the source that `create` writes to."""
+        raise NotImplementedError
+
+    def create(self, table: SourceTable) -> TableName:
+        """Make the table at the source (replacing one of that name); gives the name that `describe` takes."""
+        raise NotImplementedError
+
+    def keeps(self, sql_type: str, value: Any) -> bool:
+        """Whether the source can hold the value at all; those it can't are left out (say why in a comment)."""
+        return True
+
+    def more_tables(self) -> Sequence[TableName]:
+        """Further tables with the kind's own odd columns (collations, affinities…), for the differential check."""
+        return ()
+
+    def running_statements(self) -> int | None:
+        """How many statements of this connector run at the source right now; None where that has no meaning."""
+        return None
+
+    def insert(self, name: TableName, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Add rows behind the connector's back; needed where capabilities().snapshot is true."""
+        raise NotImplementedError
+
+    def broken(self, fault: Fault) -> Connector:
+        """A new connector to the same source with that fault in between; only for members of `faults`."""
+        raise NotImplementedError
+
+    def configuration(self) -> dict[str, object]:
+        """Valid configuration values, as a catalog would hold them, secrets in clear."""
+        raise NotImplementedError
+
+    # Fixtures and small parts ---------------------------------------------------------------------------------
+
+    @pytest.fixture
+    def connector(self) -> Iterator[Connector]:
+        made = self.make()
+        yield made
+        made.close()
+
+    def reference(self) -> SourceTable:
+        """One column per type, with every boundary value and NULL in it."""
+        columns = (("id", "BIGINT"), *((f"c_{family(t)}_{n}", t) for n, t in enumerate(self.column_types)))
+        lists = [[value for value in values_of(t) if self.keeps(t, value)] for t in self.column_types]
+        count = max(map(len, lists)) + 1
+        rows = [(n, *(values[n] if n < len(values) else None for values in lists)) for n in range(count)]
+        return SourceTable("reference", columns, rows, ("id",))
+
+    def big(self) -> SourceTable:
+        rows = [(n, f"row {n} " + "x" * 60) for n in range(BIG_ROWS)]
+        return SourceTable("big", (("id", "BIGINT"), ("label", "VARCHAR")), rows, ("id",))
+
+    # Tables and schemas ---------------------------------------------------------------------------------------
+
+    def test_tables_are_listed_in_order_and_by_pattern(self, connector: Connector) -> None:
+        made = [self.create(SourceTable(name, (("id", "BIGINT"),), [(1,)])) for name in ("aa_one", "aa_two", "zz")]
+        listed = connector.list_tables()
+        assert list(listed) == sorted(listed, key=lambda name: name.parts)
+        assert set(made) <= set(listed)
+        assert set(made[:2]) <= set(connector.list_tables("*aa_*")) and made[2] not in connector.list_tables("*aa_*")
+        assert listed[0] not in connector.list_tables(after=listed[0])
+
+    def test_a_description_is_stable_and_says_the_declared_types(self, connector: Connector) -> None:
+        table = self.reference()
+        name = self.create(table)
+        described = connector.describe(name)
+        assert described == connector.describe(name)
+        assert tuple((column.name, column.sql_type) for column in described.columns) == table.columns
+        assert described.keys == ((("id",),) if self.has_keys else ())
+
+    def test_a_missing_table_is_named(self, connector: Connector) -> None:
+        gone = TableName((*self.create(SourceTable("zz", (("id", "BIGINT"),), [(1,)])).parts[:-1], "not_there"))
+        with pytest.raises(errors.SourceTableMissingError, match="not_there"):
+            connector.describe(gone)
+        with pytest.raises((errors.SourceTableMissingError, errors.SourceSchemaChangedError), match="not_there"):
+            list(connector.scan(ScanRequest(gone, (("id", "BIGINT"),))))
+
+    def test_a_changed_column_is_named(self, connector: Connector) -> None:
+        name = self.create(SourceTable("changed", (("id", "BIGINT"),), [(1,)]))
+        for columns in ((("gone", "BIGINT"),), (("id", "DATE"),)):
+            with pytest.raises(errors.SourceSchemaChangedError, match=columns[0][0]):
+                list(connector.scan(ScanRequest(name, columns)))
+
+    # Values ---------------------------------------------------------------------------------------------------
+
+    def test_every_value_survives(self, connector: Connector) -> None:
+        table = self.reference()
+        name = self.create(table)
+        read = sorted(_rows(connector, name, table.columns), key=lambda row: row["id"])
+        assert len(read) == len(table.rows)
+        for row, wanted in zip(read, table.rows, strict=True):
+            for (column, sql_type), value in zip(table.columns, wanted, strict=True):
+                assert _same(row[column], as_read(sql_type, value)), (column, sql_type, value, row[column])
+
+    def test_an_empty_table_has_no_rows(self, connector: Connector) -> None:
+        name = self.create(SourceTable("empty", (("id", "BIGINT"), ("label", "VARCHAR")), []))
+        request = ScanRequest(name, (("id", "BIGINT"), ("label", "VARCHAR")))
+        assert sum(batch.num_rows for batch in connector.scan(request)) == 0
+
+    def test_columns_come_as_asked(self, connector: Connector) -> None:
+        name = self.create(self.reference())
+        columns = tuple((column.name, column.sql_type) for column in reversed(connector.describe(name).columns))[:3]
+        for batch in connector.scan(ScanRequest(name, columns)):
+            assert batch.schema.equals(schema_of(columns))
+
+    def test_no_columns_still_counts_rows(self, connector: Connector) -> None:
+        table = self.reference()
+        request = ScanRequest(self.create(table), ())
+        assert sum(batch.num_rows for batch in connector.scan(request)) == len(table.rows)
+
+    def test_naive_timestamps_are_instants_of_the_time_zone(self) -> None:
+        if "TIMESTAMP" not in self.column_types:
+            pytest.skip("this kind has no naive timestamps")
+        rows = [(n, value) for n, value in enumerate(values_of("TIMESTAMP")) if self.keeps("TIMESTAMP", value)]
+        name = self.create(SourceTable("local_times", (("id", "BIGINT"), ("at", "TIMESTAMP")), [*rows, (99, None)]))
+        naive = self.make()
+        assert naive.describe(name).naive_timestamps == ("at",)
+        naive.close()
+        for key in ("Europe/Berlin", "Australia/Lord_Howe", "UTC"):
+            connector = self.make(ZoneInfo(key))
+            table = connector.describe(name)
+            assert table.columns[1].sql_type == "TIMESTAMP WITH TIME ZONE"
+            assert Support.EXACT not in {table.columns[1].operators.get(op) for op in _ORDERED}
+            read = {row["id"]: row["at"] for row in _rows(connector, name, _typed(table))}
+            assert read == {n: as_read("TIMESTAMP WITH TIME ZONE", v, ZoneInfo(key)) for n, v in [*rows, (99, None)]}
+            assert _differences(connector, table) == []
+            connector.close()
+
+    # Streams --------------------------------------------------------------------------------------------------
+
+    def test_batches_are_bounded_and_complete(self, connector: Connector) -> None:
+        name = self.create(self.big())
+        batches = list(connector.scan(ScanRequest(name, (("id", "BIGINT"), ("label", "VARCHAR")))))
+        assert sum(batch.num_rows for batch in batches) == BIG_ROWS
+        assert max(batch.num_rows for batch in batches) <= max(MOST_ROWS, 65_536)
+        assert max(batch.nbytes for batch in batches) <= 2 * MOST_BYTES
+
+    def test_the_first_batch_comes_before_the_last_is_produced_and_closing_early_frees_the_source(
+        self, connector: Connector
+    ) -> None:
+        name = self.create(self.big())
+        scan = connector.scan(ScanRequest(name, (("id", "BIGINT"), ("label", "VARCHAR"))))
+        assert 0 < next(scan).num_rows < BIG_ROWS / 2
+        assert self.running_statements() in (1, None)
+        started = time.monotonic()
+        scan.close()  # type: ignore[attr-defined]
+        assert time.monotonic() - started < 2
+        self._wait_for_no_statement()
+        assert sum(batch.num_rows for batch in connector.scan(ScanRequest(name, (("id", "BIGINT"),)))) == BIG_ROWS
+
+    def test_cancel_ends_the_scan_at_the_source(self, connector: Connector) -> None:
+        name = self.create(self.big())
+        connector.begin("cancelled", 1)
+        scan = connector.scan(ScanRequest(name, (("id", "BIGINT"), ("label", "VARCHAR"))))
+        next(scan)
+        threading.Thread(target=connector.cancel).start()
+        with pytest.raises(errors.ScanCancelledError):
+            for _ in scan:
+                time.sleep(0.02)
+        connector.end()
+        self._wait_for_no_statement()
+        assert sum(batch.num_rows for batch in connector.scan(ScanRequest(name, (("id", "BIGINT"),)))) == BIG_ROWS
+
+    def test_several_scans_run_side_by_side(self, connector: Connector) -> None:
+        name = self.create(self.big())
+        connector.begin("side by side", 2)
+        left = connector.scan(ScanRequest(name, (("id", "BIGINT"),)))
+        right = connector.scan(ScanRequest(name, (("label", "VARCHAR"),)))
+        counts = [next(left).num_rows, next(right).num_rows]
+        counts[0] += sum(batch.num_rows for batch in left)
+        counts[1] += sum(batch.num_rows for batch in right)
+        connector.end()
+        assert counts == [BIG_ROWS, BIG_ROWS]
+
+    def test_scans_of_one_query_share_the_snapshot_that_is_declared(self, connector: Connector) -> None:
+        if not connector.capabilities().snapshot:
+            assert connector.begin("no snapshot", 2) is False
+            pytest.skip("this kind declares no snapshot")
+        name = self.create(SourceTable("growing", (("id", "BIGINT"),), [(1,)]))
+        assert connector.begin("one", 2) is True
+        first = sum(batch.num_rows for batch in connector.scan(ScanRequest(name, (("id", "BIGINT"),))))
+        self.insert(name, [(2,)])
+        second = sum(batch.num_rows for batch in connector.scan(ScanRequest(name, (("id", "BIGINT"),))))
+        connector.end()
+        connector.begin("two", 2)
+        third = sum(batch.num_rows for batch in connector.scan(ScanRequest(name, (("id", "BIGINT"),))))
+        connector.end()
+        assert (first, second, third) == (1, 1, 2)
+
+    # Predicates, order, limit ---------------------------------------------------------------------------------
+
+    def test_each_declared_operator_is_as_exact_as_declared(self, connector: Connector) -> None:
+        names = [self.create(self.reference()), *self.more_tables()]
+        assert [line for name in names for line in _differences(connector, connector.describe(name))] == []
+
+    def test_an_undeclared_operator_is_refused(self, connector: Connector) -> None:
+        table = connector.describe(self.create(self.reference()))
+        for column in table.columns:
+            for op in set(Op) - set(column.operators):
+                values = () if op in (Op.IS_NULL, Op.IS_NOT_NULL) else ("1",)
+                request = ScanRequest(table.name, _typed(table)[:1], (Comparison(column.name, op, values),))
+                with pytest.raises(errors.UnsupportedPredicateError):
+                    list(connector.scan(request))
+
+    def test_terms_combine(self, connector: Connector) -> None:
+        table = connector.describe(self.create(self.reference()))
+        rows = _rows(connector, table.name, _typed(table))
+        terms = [
+            Comparison(column.name, op, (rank_first(rows, column.name),) if op is Op.EQ else ())
+            for column in table.columns
+            for op in (Op.EQ, Op.IS_NULL)
+            if op in column.operators and column.operators[op] is Support.EXACT and family(column.sql_type) != "uuid"
+        ]
+        if len(terms) < 2:
+            pytest.skip("too few exact operators to combine")
+        for predicates in (
+            (AnyOf(tuple(terms)),),
+            (AllOf((terms[0], terms[-1])),),
+            (AnyOf((AllOf((terms[0], terms[1])), AnyOf(()), terms[-1])), AllOf(())),
+            (AnyOf(()),),
+        ):
+            request = ScanRequest(table.name, _typed(table), predicates)
+            wanted = [row["id"] for row in rows if all(holds(predicate, row) for predicate in predicates)]
+            assert sorted(r["id"] for r in _read(connector, request)) == sorted(wanted)
+
+    def test_a_declared_order_is_duckdbs(self, connector: Connector) -> None:
+        table = connector.describe(self.create(self.reference()))
+        rows = _rows(connector, table.name, _typed(table))
+        for column in (column for column in table.columns if column.orders):
+            for descending in (False, True):
+                for nulls_first in (False, True):
+                    request = ScanRequest(
+                        table.name, _typed(table), (), (SortKey(column.name, descending, nulls_first),)
+                    )
+                    read = [row[column.name] for row in _read(connector, request)]
+                    values = [row[column.name] for row in rows]
+                    nulls = [value for value in values if value is None]
+                    some = sorted((v for v in values if v is not None), key=rank, reverse=descending)
+                    wanted = nulls + some if nulls_first else some + nulls
+                    assert list(map(rank, read)) == list(map(rank, wanted)), (column, descending, nulls_first)
+
+    def test_a_limit_is_kept(self, connector: Connector) -> None:
+        table = connector.describe(self.create(self.reference()))
+        if not table.limit:
+            with pytest.raises(errors.UnsupportedPredicateError):
+                list(connector.scan(ScanRequest(table.name, _typed(table), limit=3)))
+            return
+        for limit in (0, 1, 3, 1_000_000):
+            rows = _read(connector, ScanRequest(table.name, _typed(table), limit=limit))
+            assert len(rows) == min(limit, len(self.reference().rows))
+
+    # Faults and configuration ---------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("fault", list(Fault))
+    def test_a_fault_gives_its_own_error_and_never_a_short_answer(self, fault: Fault) -> None:
+        if fault not in self.faults:
+            pytest.skip(f"{fault.value} can't happen to this kind")
+        name = self.create(self.big())
+        connector = self.broken(fault)
+        started = time.monotonic()
+        with pytest.raises(EXPECTED[fault]) as caught:
+            list(connector.scan(ScanRequest(name, (("id", "BIGINT"), ("label", "VARCHAR")))))
+        assert time.monotonic() - started < 15
+        assert not self.secret or self.secret not in f"{caught.value!r} {caught.value.hint} {caught.value.details}"
+        connector.close()
+
+    def test_a_connection_test_passes_every_stage(self, connector: Connector) -> None:
+        self.create(SourceTable("zz", (("id", "BIGINT"),), [(1,)]))
+        stages = list(connector.test())
+        assert stages and [stage for stage in stages if not stage.ok] == []
+        assert stages[-1].name == "first_row"
+
+    @pytest.mark.parametrize("fault", [Fault.WRONG_PASSWORD, Fault.DEAD_HOST, Fault.SLOW_HOST])
+    def test_a_connection_test_names_the_failing_stage_and_a_cure(self, fault: Fault) -> None:
+        if fault not in self.faults:
+            pytest.skip(f"{fault.value} can't happen to this kind")
+        connector = self.broken(fault)
+        stages = list(connector.test())
+        assert [stage.ok for stage in stages] == [True] * (len(stages) - 1) + [False]
+        names = {
+            Fault.WRONG_PASSWORD: {"login"},
+            Fault.DEAD_HOST: {"tcp"},
+            Fault.SLOW_HOST: {"tls", "login", "first_row"},
+        }
+        assert stages[-1].name in names[fault]
+        assert stages[-1].hint and stages[-1].message
+        assert not self.secret or self.secret not in repr(stages)
+        connector.close()
+
+    def test_a_wrong_field_is_named_and_no_secret_shown(self) -> None:
+        good = self.configuration()
+        config = connector_config(self.kind, good)
+        assert not self.secret or self.secret not in f"{config!r} {config}"
+        with pytest.raises(errors.ConfigurationError, match="no_such_field") as caught:
+            connector_config(self.kind, {**good, "no_such_field": self.secret or "x"})
+        assert not self.secret or self.secret not in f"{caught.value!r} {caught.value.hint} {caught.value.details}"
+
+    def test_its_secret_fields_are_fields(self) -> None:
+        made = self.make()
+        assert made.secret_fields <= set(made.config_type.model_fields)
+        assert made.kind == self.kind
+        made.close()
+
+    def _wait_for_no_statement(self) -> None:
+        deadline = time.monotonic() + 2
+        while self.running_statements():
+            assert time.monotonic() < deadline, "a statement still runs at the source 2 s after the scan ended"
+            time.sleep(0.05)
+
+
+_ORDERED = (Op.EQ, Op.IN, Op.LT, Op.LE, Op.GT, Op.GE)
+
+
+def rank_first(rows: Sequence[Mapping[str, Any]], column: str) -> Any:
+    """A value of the column that is not NULL."""
+    return next(row[column] for row in rows if row[column] is not None)
+
+
+def _typed(table: Table) -> tuple[tuple[str, str], ...]:
+    return tuple((column.name, column.sql_type) for column in table.columns)
+
+
+def _read(connector: Connector, request: ScanRequest) -> list[dict[str, Any]]:
+    names = [name for name, _ in request.columns]
+    rows: list[dict[str, Any]] = []
+    for batch in connector.scan(request):
+        assert batch.schema.equals(schema_of(request.columns))
+        rows += [
+            dict(zip(names, row, strict=True))
+            for row in zip(*(array.to_pylist() for array in batch.columns), strict=True)
+        ]
+    return rows
+
+
+def _rows(connector: Connector, name: TableName, columns: tuple[tuple[str, str], ...]) -> list[dict[str, Any]]:
+    return _read(connector, ScanRequest(name, columns))
+
+
+def _same(left: Any, right: Any) -> bool:
+    """Equal, and of one spelling: 1.10 is not 1.1, -0.0 is not 0.0, NaN is NaN."""
+    return bool(left == right or (left != left and right != right)) and str(left) == str(right)
+
+
+def _cases(column: Column, rows: list[dict[str, Any]]) -> Iterator[Comparison]:
+    seen = list({repr(row[column.name]): row[column.name] for row in rows if row[column.name] is not None}.values())
+    constants = constants_of(column.sql_type, seen)
+    for op in column.operators:
+        if op in (Op.IS_NULL, Op.IS_NOT_NULL):
+            yield Comparison(column.name, op)
+        elif op is Op.IN:
+            yield Comparison(column.name, op, tuple(constants[:1]))
+            yield Comparison(column.name, op, tuple(constants[::2]))
+            yield Comparison(column.name, op, tuple(constants[:20] * 30))
+        elif op not in TEXT_ONLY or family(column.sql_type) == "text":
+            yield from (Comparison(column.name, op, (constant,)) for constant in constants)
+
+
+def _differences(connector: Connector, table: Table) -> list[str]:
+    """Every (column, operator, constants) whose answer is not what its declaration promises."""
+    columns = _typed(table)
+    rows = _rows(connector, table.name, columns)
+    marked = list(enumerate(rows))
+    found = []
+    for column in table.columns:
+        for case in _cases(column, rows):
+            wanted = [_mark(row) for _, row in marked if holds(case, row)]
+            got = [_mark(row) for row in _read(connector, ScanRequest(table.name, columns, _and(case)))]
+            exact = column.operators[case.op] is Support.EXACT
+            missing, extra = _minus(wanted, got), _minus(got, wanted)
+            if missing or (exact and extra):
+                found.append(
+                    f"{table.name}.{column.name} {column.sql_type} {case.op.value} {_shown(case)}: "
+                    f"{len(missing)} missing, {len(extra)} too many"
+                )
+    return found
+
+
+def _and(case: Predicate) -> tuple[Predicate, ...]:
+    return (case,)
+
+
+def _mark(row: Mapping[str, Any]) -> str:
+    return repr([str(value) if isinstance(value, UUID) else value for value in row.values()])
+
+
+def _minus(left: list[str], right: list[str]) -> list[str]:
+    return list((Counter(left) - Counter(right)).elements())
+
+
+def _shown(case: Comparison) -> str:
+    return repr(case.values) if len(case.values) < 4 else f"{len(case.values)} values"
