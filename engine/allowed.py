@@ -70,7 +70,7 @@ FUNCTION_NODES = frozenset(
 NODES = frozenset(
     """
     Select From Where Group Having Qualify Order Ordered Limit Offset Fetch Distinct With CTE Subquery Table
-    TableAlias Identifier Column Star Alias Aliases Literal Boolean Null Parameter Join Union Intersect Except
+    TableAlias Identifier Column Star Alias Aliases Literal Boolean Null Placeholder Join Union Intersect Except
     Lateral Unnest Values Tuple Paren In Between Like ILike LikeAny LikeAll Is EQ NEQ LT LTE GT GTE NullSafeEQ
     NullSafeNEQ Add Sub Mul Div IntDiv Not And Or Xor Mod Neg Pow DPipe BitwiseAnd BitwiseOr BitwiseXor BitwiseNot
     BitwiseLeftShift BitwiseRightShift DataType DataTypeParam Interval IntervalSpan Var Window WindowSpec Filter

@@ -63,7 +63,7 @@ def check_nodes(tree: exp.Expr) -> None:
             raise SqlNotAllowedError(problem, hint="see the SQL reference for what can be used", details=_place(node))
         if isinstance(node, exp.Table):
             _check_table(node)
-        elif isinstance(node, exp.Parameter) and not (isinstance(node.this, exp.Literal) and node.this.is_int):
+        elif isinstance(node, exp.Placeholder) and not str(node.this or "").isdigit():
             raise SqlNotAllowedError("parameters are written $1, $2, …", details=_place(node))
         elif isinstance(node, exp.Select) and (node.args.get("into") or node.args.get("locks")):
             raise SqlNotAllowedError("SELECT … INTO and FOR UPDATE may not run here")

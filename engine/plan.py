@@ -1,35 +1,16 @@
 """A plan: how one query runs. Its scans, and the SELECT that DuckDB runs over them.
 
-A plan goes to a worker, into the plan cache and into EXPLAIN in one JSON form. It names connections and holds no
-secret; values of the caller are parameters (`Param`) until `bind` puts them in.
+It names connections and holds no secret; values of the caller are parameters until a job is made of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 from sqlglot import exp
 
-from connectors.sdk.scan import AllOf, AnyOf, Comparison, Op, Predicate, ScanRequest, SortKey, TableName, Value
-from engine.values import from_json, to_json
-
-
-@dataclass(frozen=True, slots=True)
-class Param:
-    """Stands in a predicate for parameter `index` converted to the column's type."""
-
-    index: int
-
-
-@dataclass(frozen=True, slots=True)
-class ScanColumn:
-    """A column of a scan: its name in our SQL (lower case), the source's own spelling, its type."""
-
-    name: str
-    source: str
-    sql_type: str
+from engine.scans import Scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +20,6 @@ class Note:
     rule: str
     scan: str
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """One table reference, read from one connection. Predicates, order and limit name source columns."""
-
-    id: str
-    connection: str
-    table: TableName
-    columns: tuple[ScanColumn, ...]
-    predicates: tuple[Predicate, ...] = ()
-    exact: bool = True
-    order_by: tuple[SortKey, ...] = ()
-    limit: int | None = None
-    row_estimate: int | None = None
-
-    def request(self) -> ScanRequest:
-        """What the connector is asked for."""
-        columns = tuple((column.source, column.sql_type) for column in self.columns)
-        return ScanRequest(self.table, columns, self.predicates, self.order_by, self.limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,88 +41,3 @@ class Plan:
     def connections(self) -> tuple[str, ...]:
         """Names of the connections that the plan reads, in order of first use."""
         return tuple(dict.fromkeys(scan.connection for scan in self.scans))
-
-
-def bind(scans: Sequence[Scan], values: Sequence[Value | None]) -> tuple[Scan, ...]:
-    """Scans with the caller's values in place of `Param`s; `values` are converted already (see predicates.convert).
-
-    A comparison with a NULL parameter is true of no row; it is left out here and DuckDB still evaluates it.
-    """
-    return tuple(
-        replace(
-            scan,
-            predicates=tuple(b for p in scan.predicates if (b := _bind(p, values)) is not None),
-        )
-        for scan in scans
-    )
-
-
-def _bind(predicate: Predicate, values: Sequence[Value | None]) -> Predicate | None:
-    if isinstance(predicate, Comparison):
-        given = [
-            values[item.index] if isinstance(item, Param) else item
-            for item in cast("tuple[Value | Param, ...]", predicate.values)
-        ]
-        if any(value is None for value in given):
-            return None
-        return Comparison(predicate.column, predicate.op, tuple(value for value in given if value is not None))
-    terms = [_bind(term, values) for term in predicate.terms]
-    kept = tuple(term for term in terms if term is not None)
-    if isinstance(predicate, AnyOf):
-        return AnyOf(kept) if len(kept) == len(terms) else None
-    return AllOf(kept) if kept else None
-
-
-def predicate_to_json(predicate: Predicate) -> dict[str, object]:
-    """JSON form of a bound or unbound predicate."""
-    if isinstance(predicate, Comparison):
-        values = [
-            {"param": value.index} if isinstance(value, Param) else to_json(value)
-            for value in cast("tuple[Value | Param, ...]", predicate.values)
-        ]
-        return {"column": predicate.column, "op": str(predicate.op), "values": values}
-    name = "all" if isinstance(predicate, AllOf) else "any"
-    return {name: [predicate_to_json(term) for term in predicate.terms]}
-
-
-def predicate_from_json(data: dict[str, object]) -> Predicate:
-    """Inverse of `predicate_to_json`."""
-    for name, kind in (("all", AllOf), ("any", AnyOf)):
-        if name in data:
-            terms = cast("list[dict[str, object]]", data[name])
-            return kind(tuple(predicate_from_json(term) for term in terms))
-    values = [
-        cast("Value", Param(cast(int, value["param"]))) if "param" in value else cast("Value", from_json(value))
-        for value in cast("list[dict[str, object]]", data["values"])
-    ]
-    return Comparison(str(data["column"]), Op(str(data["op"])), tuple(values))
-
-
-def scan_to_json(scan: Scan) -> dict[str, object]:
-    """JSON form of a scan."""
-    return {
-        "id": scan.id,
-        "connection": scan.connection,
-        "table": list(scan.table.parts),
-        "columns": [[c.name, c.source, c.sql_type] for c in scan.columns],
-        "predicates": [predicate_to_json(p) for p in scan.predicates],
-        "exact": scan.exact,
-        "order_by": [[k.column, k.descending, k.nulls_first] for k in scan.order_by],
-        "limit": scan.limit,
-        "row_estimate": scan.row_estimate,
-    }
-
-
-def scan_from_json(data: dict[str, object]) -> Scan:
-    """Inverse of `scan_to_json`."""
-    return Scan(
-        id=str(data["id"]),
-        connection=str(data["connection"]),
-        table=TableName(tuple(cast("list[str]", data["table"]))),
-        columns=tuple(ScanColumn(*c) for c in cast("list[list[str]]", data["columns"])),
-        predicates=tuple(predicate_from_json(p) for p in cast("list[dict[str, object]]", data["predicates"])),
-        exact=bool(data["exact"]),
-        order_by=tuple(SortKey(*k) for k in cast("list[tuple[str, bool, bool]]", data["order_by"])),
-        limit=cast("int | None", data["limit"]),
-        row_estimate=cast("int | None", data["row_estimate"]),
-    )

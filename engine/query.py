@@ -31,11 +31,11 @@ class Query:
 
 def parameter(index: int, sql_type: str) -> exp.Expr:
     """The tree's reference to parameter `index` (from 0), under a cast so that its type is never guessed."""
-    return exp.cast(exp.Parameter(this=exp.Literal.number(index + 1)), sql_type, dialect="duckdb")
+    return exp.cast(exp.Placeholder(this=str(index + 1)), sql_type, dialect="duckdb")
 
 
 def parameter_index(node: exp.Expr) -> int | None:
     """The index when a node is a bare reference to a parameter, else None."""
-    if isinstance(node, exp.Parameter) and isinstance(node.this, exp.Literal):
-        return int(node.this.name) - 1
+    if isinstance(node, exp.Placeholder) and str(node.this or "").isdigit():
+        return int(str(node.this)) - 1
     return None

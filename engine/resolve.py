@@ -22,7 +22,7 @@ from catalog.records import WorkspaceCatalog
 from connectors.sdk import Table
 from engine.errors import QueryTooLargeError, UnknownColumnError, UnknownNameError
 from engine.parse import parse_query
-from engine.plan import Scan, ScanColumn
+from engine.scans import Scan, ScanColumn
 from engine.source_tables import find_table
 
 MAX_VIEW_DEPTH = 40
@@ -236,6 +236,7 @@ def _column_error(error: OptimizeError, tree: exp.Query, schema: dict[str, objec
     name = match[1].strip('"').split(".")[-1].strip('"')
     known = {c for columns in schema.values() for c in cast("dict[str, str]", columns)}
     known |= {alias.alias for alias in tree.find_all(exp.Alias)}
+    known.discard(name)
     details: dict[str, object] = {}
     for column in tree.find_all(exp.Column):
         if column.name == name and "line" in column.this.meta:

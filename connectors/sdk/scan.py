@@ -98,8 +98,7 @@ class ScanRequest:
     `columns`: (name, column type) in the order wanted; the types are those the plan was made for. The batches must
     have exactly these names and `arrow_type` of these types, else the connector raises SourceSchemaChangedError.
     `predicates`: AND-ed; each uses only (column, operator) pairs that the table's description declares.
-    `order_by`, `limit`: only where declared, and only when every predicate is exact. `columns` may be empty
-    (count only): batches then have a row count and no column is read if the source can do that.
+    `order_by`, `limit`: only where declared, and only when every predicate is exact. There is always one column.
     """
 
     table: TableName

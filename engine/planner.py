@@ -1,0 +1,114 @@
+"""Query → plan: resolve, optimize, and what a run must know of its size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from sqlglot import exp
+
+from catalog.records import WorkspaceCatalog
+from connectors.sdk import Comparison, Op, Table
+from connectors.sdk.scan import comparisons
+from engine.errors import SourceError
+from engine.optimizer import RULES, Rule, optimize
+from engine.plan import Plan
+from engine.query import Query
+from engine.resolve import Resolved, resolve_publications, resolve_workspace
+from engine.scans import Scan
+
+SMALL_ROWS = 1_000
+
+
+def plan_query(
+    query: Query,
+    catalog: WorkspaceCatalog,
+    readable: frozenset[str] | None = None,
+    *,
+    workspace_names: bool = False,
+    rules: tuple[Rule, ...] = RULES,
+    observe: Callable[[str, Plan], None] | None = None,
+) -> Plan:
+    """The plan of a query over publications that the principal may read (`readable`; None: all).
+
+    `workspace_names`: the query names views and tables instead (a view's own text, an administrator's preview).
+    Pure: reads nothing but its arguments. Raises the QueryErrors of resolving.
+    """
+    resolved = (
+        resolve_workspace(query.select, catalog)
+        if workspace_names
+        else resolve_publications(query.select, catalog, readable)
+    )
+    return plan_resolved(resolved, tuple(p.sql_type for p in query.parameters), rules, observe)
+
+
+def plan_resolved(
+    resolved: Resolved,
+    parameter_types: tuple[str, ...] = (),
+    rules: tuple[Rule, ...] = RULES,
+    observe: Callable[[str, Plan], None] | None = None,
+) -> Plan:
+    """The plan of a resolved query."""
+    plan = Plan(resolved.select, resolved.scans, parameter_types, resolved.publications)
+    plan = optimize(plan, resolved.tables, rules, observe)
+    for scan in plan.scans:
+        _check_required_filters(scan, resolved.tables[scan.id], rules)
+    small = bool(plan.scans) and all(_is_small(scan, resolved.tables[scan.id]) for scan in plan.scans)
+    return replace(plan, small=small)
+
+
+def _check_required_filters(scan: Scan, table: Table, rules: tuple[Rule, ...]) -> None:
+    """Say before the source is touched that it can't be read without certain filters."""
+    given = {c.column for p in scan.predicates if isinstance(p, Comparison) and p.op in (Op.EQ, Op.IN) for c in [p]}
+    missing = [name for name in table.required_filters if name not in given]
+    if missing and rules:
+        raise SourceError(
+            f"table {scan.connection}.{scan.table} can't be read without a filter on {', '.join(missing)}",
+            connection=scan.connection,
+            source_code="required_filter",
+            hint=f"add a condition such as {missing[0]} = … to the query or the view",
+            details={"columns": missing},
+        )
+
+
+def _is_small(scan: Scan, table: Table) -> bool:
+    if scan.limit is not None and scan.limit <= SMALL_ROWS:
+        return True
+    if table.row_estimate is not None and table.row_estimate <= SMALL_ROWS:
+        return True
+    fixed = {c.column for p in scan.predicates if isinstance(p, Comparison) for c in comparisons(p) if c.op is Op.EQ}
+    return any(set(key) <= fixed for key in table.keys)
+
+
+def duckdb_sql(plan: Plan) -> str:
+    """The statement that a worker's DuckDB runs: the tree's own SQL, scans that need it wrapped in casts."""
+    select = plan.select.copy()
+    casts: Mapping[str, Scan] = {
+        scan.id: scan for scan in plan.scans if any(c.sql_type == "UUID" for c in scan.columns)
+    }
+    for table in list(select.find_all(exp.Table)):
+        scan = casts.get(table.name)
+        if scan is not None and not table.args.get("db"):
+            columns = [
+                exp.alias_(
+                    exp.cast(exp.column(c.name, quoted=True), "UUID", dialect="duckdb")
+                    if c.sql_type == "UUID"
+                    else exp.column(c.name, quoted=True),
+                    c.name,
+                    quoted=True,
+                )
+                for c in scan.columns
+            ]
+            inner = exp.select(*columns).from_(exp.to_identifier(scan.id, quoted=True))
+            table.replace(exp.Subquery(this=inner, alias=table.args.get("alias")))
+    for cte in select.find_all(exp.CTE):
+        # A stream can be read once: a CTE that is used twice must not be inlined into two readings.
+        if cte.args.get("materialized") is None and not _recursive(cte):
+            uses = sum(1 for t in select.find_all(exp.Table) if t.name == cte.alias)
+            if uses > 1:
+                cte.set("materialized", True)
+    return select.sql(dialect="duckdb")
+
+
+def _recursive(cte: exp.CTE) -> bool:
+    return isinstance(cte.parent, exp.With) and bool(cte.parent.args.get("recursive"))

@@ -1,0 +1,1 @@
+"""The rules of planning: one rule, one pure function, one file."""

@@ -1,0 +1,41 @@
+"""Ask each source for the columns that are used anywhere, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pyarrow as pa
+from sqlglot.optimizer.pushdown_projections import pushdown_projections
+
+from connectors.sdk import Table
+from connectors.sdk.types import arrow_type
+from engine.plan import Note, Plan
+from engine.rules.scopes import scan_of, scopes, sources_of
+from engine.scans import ScanColumn
+
+
+def prune_columns(plan: Plan, tables: Mapping[str, Table]) -> Plan:
+    """Projections that nothing reads leave the tree, columns that nothing reads leave the scans.
+
+    A scan of which only the number of rows matters keeps its narrowest column: Arrow has no rows without columns.
+    """
+    select = pushdown_projections(plan.select.copy())
+    used: dict[str, set[str]] = {scan.id: set() for scan in plan.scans}
+    for scope in scopes(select):
+        for alias, source in sources_of(scope).items():
+            scan_id = scan_of(source)
+            if scan_id in used:
+                used[scan_id] |= {column.name for column in scope.columns if column.table == alias}
+    scans, notes = [], []
+    for scan in plan.scans:
+        kept = tuple(column for column in scan.columns if column.name in used[scan.id])
+        kept = kept or (min(scan.columns, key=_width),)
+        scans.append(replace(scan, columns=kept))
+        notes.append(Note("prune_columns", scan.id, f"{len(kept)} of {len(scan.columns)} columns"))
+    return replace(plan, select=select).with_scans(scans, notes)
+
+
+def _width(column: ScanColumn) -> int:
+    kind = arrow_type(column.sql_type)
+    return kind.bit_width if pa.types.is_primitive(kind) else 1_000

@@ -1,0 +1,121 @@
+"""Let a source stop early: LIMIT, and ORDER BY with LIMIT, over one scan.
+
+Only when nothing but exactly pushed filters stands between the scan and the limit, and when every sort key is a
+plain column that the source sorts as DuckDB does. DuckDB keeps its own ORDER BY and LIMIT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import cast
+
+from sqlglot import exp
+from sqlglot.optimizer.scope import Scope
+
+from connectors.sdk import SortKey, Table
+from engine.plan import Note, Plan
+from engine.predicates import conjuncts, push
+from engine.rules.scopes import output_column, scan_of, scopes, sources_of
+from engine.scans import Scan
+
+
+def push_limit(plan: Plan, tables: Mapping[str, Table]) -> Plan:
+    """The one scan of a plan gets its LIMIT (plus OFFSET), with the order if there is one."""
+    if len(plan.scans) != 1:
+        return plan
+    scan = plan.scans[0]
+    outcome = _limit(plan, scan, tables[scan.id])
+    if isinstance(outcome, str):
+        return plan.with_scans(plan.scans, [Note("push_limit", scan.id, outcome)] if outcome else [])
+    words = f"limit {outcome.limit}" + (" in the source's order" if outcome.order_by else "")
+    return plan.with_scans([outcome], [Note("push_limit", scan.id, f"pushed {words}")])
+
+
+def _limit(plan: Plan, scan: Scan, table: Table) -> Scan | str:
+    """The scan with its limit, or why it has none ("" when the query has no limit)."""
+    top = plan.select
+    limit = _number(top.args.get("limit"))
+    if not isinstance(top, exp.Select) or limit is None:
+        return ""
+    offset = _number(top.args.get("offset")) if top.args.get("offset") else 0
+    if offset is None:
+        return "the offset is not a constant"
+    if not table.limit:
+        return "the source can't stop after n rows"
+    chain = _chain(plan)
+    if isinstance(chain, str):
+        return chain
+    keys: list[SortKey] = []
+    order = top.args.get("order")
+    for term in order.expressions if order else []:
+        column = _traced(term.this, chain)
+        spelled = next((c for c in scan.columns if column is not None and c.name == column.name), None)
+        described = table.column(spelled.source) if spelled else None
+        if described is None or not described.orders:
+            return f"the source does not sort {term.this.sql(dialect='duckdb')} as DuckDB does"
+        keys.append(SortKey(described.name, bool(term.args.get("desc")), bool(term.args.get("nulls_first"))))
+    for level, scope in enumerate(chain):
+        where = scope.expression.args.get("where")
+        for condition in conjuncts(where.this if where else None):
+            if not _pushed_exactly(condition, chain[level:], scan, table, plan):
+                return "a filter is left to DuckDB"
+    return replace(scan, limit=limit + offset, order_by=tuple(keys))
+
+
+def _number(node: exp.Expr | None) -> int | None:
+    value = node.expression if node is not None else None
+    return int(value.name) if isinstance(value, exp.Literal) and value.is_int else None
+
+
+def _chain(plan: Plan) -> list[Scope] | str:
+    """The scopes from the outermost SELECT down to the scan, each a plain SELECT over the next; else why not."""
+    scope = scopes(plan.select)[0]
+    chain: list[Scope] = []
+    while True:
+        select = scope.expression
+        if not isinstance(select, exp.Select):
+            return "a set operation stands above the source"
+        blocking = ("joins", "group", "having", "qualify", "distinct", "windows", "laterals", "pivots", "sample")
+        if any(select.args.get(name) for name in blocking):
+            return "a join, a grouping or the like stands above the source"
+        if chain and any(select.args.get(name) for name in ("limit", "offset", "fetch")):
+            return "another limit stands below"
+        own = [node for projection in select.selects for node in projection.walk()]
+        if any(isinstance(node, exp.AggFunc | exp.Window | exp.Query | exp.Unnest | exp.Explode) for node in own):
+            return "an aggregate, a window or a subquery stands above the source"
+        where = select.args.get("where")
+        if where is not None and where.find(exp.Query):
+            return "a subquery stands in a filter"
+        chain.append(scope)
+        inner = list(sources_of(scope).values())
+        if len(inner) != 1:
+            return "more than one source"
+        if scan_of(inner[0]) is not None:
+            return chain
+        scope = cast(Scope, inner[0])
+
+
+def _traced(node: exp.Expr, chain: list[Scope]) -> exp.Column | None:
+    """The scan's column that an expression of the outermost SELECT in `chain` plainly is."""
+    if isinstance(node, exp.Literal) and node.is_int:
+        node = cast(exp.Select, chain[0].expression).selects[int(node.name) - 1]
+        node = node.this if isinstance(node, exp.Alias) else node
+    if not isinstance(node, exp.Column):
+        return None
+    # ORDER BY can name an output column: then it has no table.
+    column = node if node.table else output_column(chain[0], chain[0], node.name)
+    for scope in chain[1:]:
+        column = output_column(scope, scope, column.name) if column is not None else None
+    return column
+
+
+def _pushed_exactly(condition: exp.Expr, chain: list[Scope], scan: Scan, table: Table, plan: Plan) -> bool:
+    spelling = {c.name: c.source for c in scan.columns}
+
+    def locate(column: exp.Column) -> str | None:
+        traced = _traced(column, chain)
+        return spelling.get(traced.name) if traced is not None else None
+
+    pushed = push(condition, table, locate, plan.parameter_types)
+    return pushed is not None and pushed.exact and pushed.predicate in scan.predicates

@@ -1,0 +1,111 @@
+"""What the rules ask of a tree: where a column of an outer SELECT stands in an inner one, and at which scan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import cast
+
+from sqlglot import exp
+from sqlglot.optimizer.scope import Scope, build_scope
+
+from connectors.sdk import Table
+from connectors.sdk.types import family
+
+PLAIN_JOINS = {"", "INNER", "CROSS", "LEFT", "RIGHT", "FULL", "OUTER", "SEMI", "ANTI"}
+
+
+def scopes(select: exp.Query) -> list[Scope]:
+    """Every scope of a tree, the outermost first."""
+    root = build_scope(select)
+    return list(reversed(list(root.traverse()))) if root else []
+
+
+def scan_of(source: exp.Expr | Scope) -> str | None:
+    """The scan id when a source of a scope is a scan."""
+    return source.name if isinstance(source, exp.Table) and isinstance(source.this, exp.Identifier) else None
+
+
+def sources_of(scope: Scope) -> Mapping[str, exp.Expr | Scope]:
+    """The sources that stand in this scope's own FROM, by alias (not the CTEs that it merely sees)."""
+    return {name: source for name, (_, source) in scope.selected_sources.items()}
+
+
+def joins_are_plain(select: exp.Expr) -> bool:
+    """Whether all joins are of kinds under which dropping a row early only drops rows that contain it.
+
+    Not so for POSITIONAL (rows shift) and ASOF (another row becomes the nearest).
+    """
+    for join in select.args.get("joins") or []:
+        words = {str(join.args.get(name) or "").upper() for name in ("method", "side", "kind")}
+        if not words <= PLAIN_JOINS:
+            return False
+    return not select.args.get("laterals")
+
+
+def inner_selects(scope: Scope) -> Iterator[Scope]:
+    """The SELECT scopes whose rows make up a derived table: itself, or the arms of its set operation."""
+    if isinstance(scope.expression, exp.SetOperation):
+        for arm in scope.set_operation_scopes:
+            yield from inner_selects(arm)
+    else:
+        yield scope
+
+
+def output_column(scope: Scope, outer: Scope, name: str) -> exp.Column | None:
+    """The plain column that a derived table's output column `name` is in one of its arms, else None.
+
+    `outer` gives the names (a set operation is named by its first arm), `scope` is the arm.
+    """
+    names = cast(exp.Query, outer.expression).named_selects
+    if name not in names:
+        return None
+    projection = cast(exp.Query, scope.expression).selects[names.index(name)]
+    inner = projection.this if isinstance(projection, exp.Alias) else projection
+    return inner if isinstance(inner, exp.Column) else None
+
+
+def column_family(scope: Scope, outer: Scope, name: str, tables: Mapping[str, Table]) -> str | None:
+    """The comparison family of a derived table's output column in one of its arms, traced to a scan; else None."""
+    column = output_column(scope, outer, name)
+    source = sources_of(scope).get(column.table) if column is not None else None
+    if column is None or source is None:
+        return None
+    table = tables.get(scan_of(source) or "")
+    if table is not None:
+        return next((family(c.sql_type) for c in table.columns if c.name.lower() == column.name), None)
+    if not isinstance(source, Scope):
+        return None
+    families = {column_family(arm, source, column.name, tables) for arm in inner_selects(source)}
+    return families.pop() if len(families) == 1 else None
+
+
+def passes_filters(scope: Scope, columns: list[exp.Column]) -> bool:
+    """Whether a filter on these columns of a SELECT's output may also be applied to its input.
+
+    Not past LIMIT, DISTINCT ON, QUALIFY or a window; past GROUP BY only on grouping columns.
+    """
+    select = scope.expression
+    if not isinstance(select, exp.Select):
+        return False
+    if any(select.args.get(name) for name in ("limit", "offset", "fetch", "qualify", "windows", "pivots", "sample")):
+        return False
+    distinct = select.args.get("distinct")
+    if distinct is not None and distinct.args.get("on"):
+        return False
+    if any(isinstance(node, exp.Window) for projection in select.selects for node in projection.walk()):
+        return False
+    if any(isinstance(node, exp.Unnest | exp.Explode) for projection in select.selects for node in projection.walk()):
+        return False
+    group = select.args.get("group")
+    if group is None:
+        return not any(isinstance(n, exp.AggFunc) for projection in select.selects for n in projection.walk())
+    if any(group.args.get(name) for name in ("rollup", "cube", "grouping_sets", "all", "totals")):
+        return False
+    keys = {(k.table, k.name) for k in group.expressions if isinstance(k, exp.Column)}
+    return all((column.table, column.name) in keys for column in columns)
+
+
+def referenced_once(scope: Scope, tree_scopes: list[Scope]) -> bool:
+    """Whether a derived table is read in one place only (a CTE can be read in several)."""
+    uses = sum(1 for other in tree_scopes for _, (_, source) in other.selected_sources.items() if source is scope)
+    return uses <= 1 and not scope.is_correlated_subquery
