@@ -5,8 +5,8 @@
 `POST /oauth/token` gives a bearer token for sixty seconds. `GET /api/<table>` answers
 `{"data": [...], "paging": {"page", "page_size", "total", "next"}}`; `page` starts at 1, `page_size` is at most 500.
 Filters: `machine`, `line`, `status` (equal; several values by commas), `from` and `to` (ISO 8601 with a zone).
-Every seventh request to a table is refused with 429 and `Retry-After: 1`: a
-client of such systems has to be patient. The first line on standard output is the address.
+Every seventh request to a table is refused with 429 and `Retry-After: 1`: a client of such systems has to be
+patient. The first line on standard output is the address.
 """
 
 import argparse
@@ -45,7 +45,7 @@ class Behaviour:
     client_secret: str = field(default=CLIENT_SECRET, repr=False)
 
 
-class Refusal(Exception):
+class RefusedError(Exception):
     """A request that gets an error status; `text` says what to do."""
 
     def __init__(self, status: HTTPStatus, code: str, text: str, headers: dict[str, str] | None = None) -> None:
@@ -60,7 +60,7 @@ def _moment(name: str, text: str) -> str:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise Refusal(
+        raise RefusedError(
             HTTPStatus.BAD_REQUEST, "bad_parameter", f"{name} must be ISO 8601 with a zone, as 2026-03-31T12:00:00Z"
         )
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -68,12 +68,12 @@ def _moment(name: str, text: str) -> str:
 
 def _number(name: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text[:9]) > 0 and len(text) < 9):
-        raise Refusal(HTTPStatus.BAD_REQUEST, "bad_parameter", f"{name} must be a whole number from 1")
+        raise RefusedError(HTTPStatus.BAD_REQUEST, "bad_parameter", f"{name} must be a whole number from 1")
     return int(text)
 
 
 def select(table: Table, filters: dict[str, str]) -> list[JsonRow]:
-    """The rows of `table` that pass the filters; Refusal when a filter is unknown to it."""
+    """The rows of `table` that pass the filters; RefusedError when a filter is unknown to it."""
     found: list[JsonRow] = list(rows(table.name))
     for name, text in filters.items():
         if name in EQUAL_FILTERS and name in table.columns:
@@ -86,7 +86,7 @@ def select(table: Table, filters: dict[str, str]) -> list[JsonRow]:
             until = _moment(name, text)
             found = [row for row in found if str(row[table.starts]) < until]
         else:
-            raise Refusal(HTTPStatus.BAD_REQUEST, "bad_parameter", f"{table.name} has no filter of that name")
+            raise RefusedError(HTTPStatus.BAD_REQUEST, "bad_parameter", f"{table.name} has no filter of that name")
     return found
 
 
@@ -125,7 +125,7 @@ class MesServer(ThreadingHTTPServer):
         with self.lock:
             end = self.tokens.get(token.strip()) if kind.lower() == "bearer" else None
         if end is None or end <= time.monotonic():
-            raise Refusal(
+            raise RefusedError(
                 HTTPStatus.UNAUTHORIZED, "invalid_token",
                 "The token is missing or expired; ask /oauth/token for one.",
                 {"WWW-Authenticate": 'Bearer realm="mes", error="invalid_token"'},
@@ -136,7 +136,7 @@ class MesServer(ThreadingHTTPServer):
             self.asked += 1
             refuse = self.behaviour.throttle_every and self.asked % self.behaviour.throttle_every == 0
         if refuse:
-            raise Refusal(
+            raise RefusedError(
                 HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests", "Try again after one second.", {"Retry-After": "1"}
             )
 
@@ -144,7 +144,7 @@ class MesServer(ThreadingHTTPServer):
         """One page of a table, after the time that it takes."""
         table = BY_NAME.get(name)
         if table is None:
-            raise Refusal(HTTPStatus.NOT_FOUND, "not_found", f"The tables are {', '.join(BY_NAME)}.")
+            raise RefusedError(HTTPStatus.NOT_FOUND, "not_found", f"The tables are {', '.join(BY_NAME)}.")
         filters = dict(parse_qsl(query, keep_blank_values=True))
         number = _number("page", filters.pop("page", "1"))
         size = min(MAX_PAGE_SIZE, _number("page_size", filters.pop("page_size", "100")))
@@ -176,24 +176,26 @@ class _Handler(BaseHTTPRequestHandler):
         elif parts.path.startswith("/api/"):
             self.attempt(lambda: self.read(parts.path.removeprefix("/api/"), parts.query))
         else:
-            self.refuse(Refusal(HTTPStatus.NOT_FOUND, "not_found", "Tables are under /api/."))
+            self.refuse(RefusedError(HTTPStatus.NOT_FOUND, "not_found", "Tables are under /api/."))
 
     def do_POST(self) -> None:
         length = self.headers.get("Content-Length", "")
         if not length.isdigit() or int(length) > MAX_BODY:
             self.close_connection = True
-            self.refuse(Refusal(HTTPStatus.BAD_REQUEST, "invalid_request", "A body with Content-Length is needed."))
+            self.refuse(
+                RefusedError(HTTPStatus.BAD_REQUEST, "invalid_request", "A body with Content-Length is needed.")
+            )
             return
         body = self.rfile.read(int(length)).decode("utf-8", "replace")
         if urlsplit(self.path).path != "/oauth/token":
-            self.refuse(Refusal(HTTPStatus.NOT_FOUND, "not_found", "Only /oauth/token takes POST."))
+            self.refuse(RefusedError(HTTPStatus.NOT_FOUND, "not_found", "Only /oauth/token takes POST."))
             return
         self.attempt(lambda: self.token(body))
 
     def attempt(self, work: Callable[[], dict[str, object]]) -> None:
         try:
             document = work()
-        except Refusal as refusal:
+        except RefusedError as refusal:
             self.refuse(refusal)
         else:
             self.answer(HTTPStatus.OK, document)
@@ -206,7 +208,7 @@ class _Handler(BaseHTTPRequestHandler):
     def token(self, body: str) -> dict[str, object]:
         form = {name: values[0] for name, values in parse_qs(body).items()}
         if form.get("grant_type") != "client_credentials":
-            raise Refusal(HTTPStatus.BAD_REQUEST, "unsupported_grant_type", "Use grant_type=client_credentials.")
+            raise RefusedError(HTTPStatus.BAD_REQUEST, "unsupported_grant_type", "Use grant_type=client_credentials.")
         name, secret = form.get("client_id", ""), form.get("client_secret", "")
         kind, _, basic = self.headers.get("Authorization", "").partition(" ")
         if kind.lower() == "basic":
@@ -219,7 +221,7 @@ class _Handler(BaseHTTPRequestHandler):
             f"{name}\0{secret}".encode(), f"{expected.client_id}\0{expected.client_secret}".encode()
         )
         if not same:
-            raise Refusal(
+            raise RefusedError(
                 HTTPStatus.UNAUTHORIZED, "invalid_client", "The client is not known or its secret is wrong."
             )
         return {
@@ -228,7 +230,7 @@ class _Handler(BaseHTTPRequestHandler):
             "expires_in": int(expected.token_seconds),
         }
 
-    def refuse(self, refusal: Refusal) -> None:
+    def refuse(self, refusal: RefusedError) -> None:
         self.answer(refusal.status, {"error": refusal.code, "message": refusal.text}, refusal.headers)
 
     def answer(self, status: HTTPStatus, document: dict[str, object], headers: dict[str, str] | None = None) -> None:

@@ -39,6 +39,7 @@ def test_a_view_has_rows_and_every_column_is_described(warehouse: Database, name
         ("lot_genealogy", "lot_id, via_lot_id, component_lot_id"),
         ("machine_health", "machine"),
         ("customer_on_time", "customer_id"),
+        ("lab_results", "sample_no, characteristic"),
         ("blocked_batch_deliveries", "order_line_id, component_lot_no"),
     ],
 )
@@ -103,3 +104,18 @@ def test_the_blocked_batch_leads_to_customers(warehouse: Database) -> None:
 def test_customers_differ_in_how_often_they_wait(warehouse: Database) -> None:
     worst, best = one(warehouse, "SELECT min(on_time_percent), max(on_time_percent) FROM customer_on_time")
     assert 70 < worst < best <= 100 and best - worst > 5
+
+
+def test_every_lab_value_and_date_is_understood(warehouse: Database) -> None:
+    unread, no_day, unmeasured, below, contradictions = one(
+        warehouse,
+        "SELECT count(*) FILTER (WHERE value IS NULL), count(*) FILTER (WHERE measured_on IS NULL),"
+        " count(*) FILTER (WHERE accepted IS NULL), count(*) FILTER (WHERE below_detection),"
+        " count(*) FILTER (WHERE accepted <> (value <= upper_limit AND value >= coalesce(lower_limit, value))"
+        " AND NOT below_detection)"
+        " FROM lab_results",
+    )
+    assert unread == unmeasured > 0
+    assert no_day == 0
+    assert below > 0
+    assert contradictions == 0
