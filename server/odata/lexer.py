@@ -57,6 +57,13 @@ _STRING = re.compile(r"'((?:[^']|'')*+)'")
 _JSON_STRING = re.compile(r'"((?:[^"\\]|\\.)*+)"', re.DOTALL)
 _JSON_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.))", re.DOTALL)
 _JSON_PLAIN = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_COMPARISONS = "OData writes comparisons as eq, ne, gt, ge, lt and le."
+_SQL_HINTS = {
+    "=": _COMPARISONS,
+    "is": "OData writes `x eq null` and `x ne null`.",
+    "like": "OData has contains(x,'…'), startswith, endswith and matchespattern.",
+    "between": "OData writes `x ge 1 and x le 2`.",
+}
 _LEADING = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nl"})
 _FOLLOWING = _LEADING | {"Nd", "Mn", "Mc", "Pc", "Cf"}
 
@@ -100,7 +107,7 @@ class Cursor:
     def expect(self, text: str, after: str) -> Token:
         """Passes this punctuation or raises, naming what it should have followed."""
         if not self.at(text):
-            raise self.error(f"Expected {text!r} after {after}, found {self.found()}")
+            raise self.error(f"Expected {text!r} after {after}, found {self.found()}", self._sql_hint())
         return self.advance()
 
     def name(self, what: str) -> str:
@@ -112,7 +119,7 @@ class Cursor:
     def expect_end(self) -> None:
         """Raises unless the whole text has been read."""
         if self.token.kind is not Kind.END:
-            raise self.error(f"Unexpected {self.found()}")
+            raise self.error(f"Unexpected {self.found()}", self._sql_hint())
 
     def rest_of_option(self) -> tuple[str, int]:
         """Passes the `=` that must be here and all up to the `;` or `)` that ends a nested option.
@@ -164,6 +171,12 @@ class Cursor:
             return f"a literal ({token.literal.type})"
         return "a string" if token.kind is Kind.JSON_STRING else repr(token.text[:40])
 
+    def _sql_hint(self) -> str:
+        """What to write in place of the SQL that people try first."""
+        if self.token.kind is Kind.LITERAL:
+            return ""
+        return _SQL_HINTS.get(self.token.text.lower(), "")
+
     def _read(self, position: int) -> Token:
         text = self.text
         blank = _BLANK.match(text, position)
@@ -184,7 +197,8 @@ class Cursor:
                 return Token(Kind.DOLLAR, dollar.group(), start, dollar.end())
             if not (character.isalpha() or character == "_"):
                 if character not in "(),:;/*=@.[]{}#-$":
-                    raise self.error(f"Unexpected character {character!r}", position=start)
+                    hint = _COMPARISONS if character in "<>!" else ""
+                    raise self.error(f"Unexpected character {character!r}", hint, start)
                 return Token(Kind.PUNCTUATION, character, start, start + 1)
         return self._name(start)
 

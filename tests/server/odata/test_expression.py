@@ -240,3 +240,13 @@ def test_long_texts_take_linear_time() -> None:
     for unit in ("9", "'", "''", "a", "a.", "-", "é", "\\", '"', "2024-", "a/", "1,", "$a", "[", "12:", "e+"):
         assert seconds(unit * (300_000 // len(unit))) < 2
     assert seconds("a in (" + ",".join(map(str, range(20_000))) + ")") < 4
+
+
+@pytest.mark.parametrize(
+    ("source", "hint"),
+    [("a = 5", "eq"), ("a >= 5", "ge"), ("(a != 5)", "ne"), ("a like 'x'", "contains"), ("(a is null)", "eq null")],
+)
+def test_sql_in_a_filter_gets_a_hint_about_what_odata_writes(source: str, hint: str) -> None:
+    with pytest.raises(ODataSyntaxError) as caught:
+        parse_expression(source)
+    assert hint in caught.value.hint

@@ -1,0 +1,15 @@
+"""What an OData error tells its reader."""
+
+from server.odata.errors import ODataNotImplementedError, ODataSyntaxError
+
+
+def test_syntax_error_says_what_where_and_what_to_do() -> None:
+    error = ODataSyntaxError("Expected a name.", option="$select", position=3, hint="Such as order_id.")
+    assert str(error) == "Expected a name. ($select, position 3) Such as order_id."
+    assert (error.code, error.message, error.position) == ("odata_syntax", "Expected a name.", 3)
+
+
+def test_what_is_not_implemented_is_no_syntax_error() -> None:
+    error = ODataNotImplementedError("$apply is not implemented.", option="$apply", hint="Publish a view.")
+    assert not isinstance(error, ODataSyntaxError)
+    assert (error.code, error.option, error.hint) == ("odata_not_implemented", "$apply", "Publish a view.")
