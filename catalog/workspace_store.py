@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
+from itertools import count
 
 from sqlalchemy import Engine
 
@@ -22,6 +24,9 @@ from catalog.records import (
 )
 from catalog.scope import READER, Scope
 from catalog.transaction import WorkspaceTransaction, read_workspace, write_workspace
+from catalog.workspace_catalog import read_catalog
+
+UNCOMMITTED = count(1)
 
 
 class WorkspaceStore:
@@ -31,13 +36,32 @@ class WorkspaceStore:
     ConflictError when somebody else was faster; None: don't check. Saving what is already there changes nothing.
     """
 
-    def __init__(self, engine: Engine, scope: Scope, read_snapshot: Callable[[Scope], WorkspaceCatalog]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        scope: Scope,
+        read_snapshot: Callable[[Scope], WorkspaceCatalog],
+        transaction: WorkspaceTransaction | None = None,
+    ) -> None:
         self._engine = engine
         self._scope = scope
         self._read_snapshot = read_snapshot
+        self._transaction = transaction
+
+    @contextmanager
+    def together(self) -> Iterator[WorkspaceStore]:
+        """The same workspace, all of whose methods are one transaction: it is committed at the end.
+
+        An exception that leaves it undoes everything; don't catch one inside and go on. Other writers wait.
+        """
+        with self._writing() as tx:
+            yield WorkspaceStore(self._engine, self._scope, self._read_snapshot, tx)
 
     @contextmanager
     def _reading(self) -> Iterator[WorkspaceTransaction]:
+        if self._transaction is not None:
+            yield self._transaction
+            return
         with read_workspace(self._engine, self._scope) as tx:
             yield tx
 
@@ -48,12 +72,20 @@ class WorkspaceStore:
                 f"{self._scope.principal!r} may read the workspace {self._scope.workspace!r}, but not change it.",
                 hint=f"Use a key with the role admin instead of {READER}.",
             )
+        if self._transaction is not None:
+            yield self._transaction
+            return
         with write_workspace(self._engine, self._scope) as tx:
             yield tx
 
     def read(self) -> WorkspaceCatalog:
-        """The workspace as it is now, immutable; the same object as long as nothing changes."""
-        return self._read_snapshot(self._scope)
+        """The workspace as it is now, immutable; the same object as long as nothing changes.
+
+        Inside `together` it holds what is not committed yet, under a negative version that no other snapshot has.
+        """
+        if self._transaction is None:
+            return self._read_snapshot(self._scope)
+        return replace(read_catalog(self._transaction, None), version=-next(UNCOMMITTED))
 
     # Connections
 
