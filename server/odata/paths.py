@@ -72,7 +72,7 @@ def path(cursor: Cursor) -> Expression:
 def arguments(cursor: Cursor) -> tuple[Argument, ...]:
     """Parses `(a,b)` or `(x=a,y=b)` from the opening parenthesis on; one call names all or none."""
     cursor.expect("(", "a name")
-    cursor.enter(1)
+    cursor.enter(2)
     found: list[Argument] = []
     while not cursor.at(")"):
         if found:
@@ -84,7 +84,7 @@ def arguments(cursor: Cursor) -> tuple[Argument, ...]:
         found.append(Argument(expression(cursor), name, position))
         if (found[0].name is None) != (name is None):
             raise cursor.error("Either all arguments are named or none", position=position)
-    cursor.leave(1)
+    cursor.leave(2)
     cursor.advance()
     return tuple(found)
 

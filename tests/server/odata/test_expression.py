@@ -1,6 +1,7 @@
 """Operators, precedence, lists, JSON, case, and the bounds on nesting."""
 
 import contextlib
+import sys
 import time
 
 import pytest
@@ -216,6 +217,23 @@ def test_nesting_of_ten_thousand_is_refused_cleanly_and_fast(opening: str, middl
         else:
             assert depth < 10_000
         assert time.perf_counter() - start < 1
+
+
+@pytest.mark.parametrize(
+    "opening",
+    ["(", "not ", "[", "f(", "f(x=", "a/f(", "a/any(x:", "a/$filter(", "a/$count($filter=", "cast(", "(a and not "],
+)
+def test_nesting_up_to_the_bound_leaves_a_server_room_on_the_stack(opening: str) -> None:
+    frames, frame = 0, sys._getframe()
+    while frame is not None:
+        frames, frame = frames + 1, frame.f_back  # type: ignore[assignment]  # the outermost has none
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(frames + 600)
+    try:
+        with pytest.raises(ODataSyntaxError, match="deep"):
+            parse_expression(opening * 10_000)
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def test_chains_are_wide_where_they_are_flat_and_bounded_where_they_are_deep() -> None:
