@@ -1,0 +1,36 @@
+"""The one DuckDB of a worker: unnamed, in memory, locked; a cursor per query.
+
+Only SQL generated from a checked tree runs in it; that it is locked as well is the second layer. `memory_limit` is
+no bound on the process (a 4 GB repeat() ignores it): the address-space limit of the worker is.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+
+def open_session(memory_limit_mb: int, threads: int, spill: Path, spill_limit_mb: int) -> duckdb.DuckDBPyConnection:
+    """A locked instance. `spill`: its own directory, mode 0700, deleted with the worker."""
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "enable_external_access": "false",
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "allow_community_extensions": "false",
+            "memory_limit": f"{memory_limit_mb}MB",
+            "threads": str(threads),
+            "temp_directory": str(spill),
+            "max_temp_directory_size": f"{spill_limit_mb}MB",
+        },
+    )
+    for statement in (
+        "SET python_enable_replacements = false",  # else SQL reads Python variables of the calling frame
+        "SET TimeZone = 'UTC'",
+        "SET errors_as_json = false",
+        "SET lock_configuration = true",
+    ):
+        connection.execute(statement)
+    return connection

@@ -1,0 +1,186 @@
+"""Runs a job in a worker: opens its scans as Arrow streams, lets DuckDB do what is left, writes the answer."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from connectors.sdk import Connector
+from connectors.sdk.errors import ConnectorError, ScanCancelledError
+from connectors.sdk.types import arrow_type
+from engine.encoders.encoding import Format
+from engine.encoders.rows import rows_sql
+from engine.encoders.writer import Sink, Writer
+from engine.errors import (
+    EngineBugError,
+    EngineError,
+    MemoryLimitError,
+    QueryCancelledError,
+    QueryError,
+    QueryValueError,
+    SourceError,
+)
+from engine.job import Job, Statement
+from engine.scan_stream import ScanStream
+
+BATCH_ROWS = 20_000
+
+
+class Execution:
+    """One run: what it has open, and how it is cancelled from another thread."""
+
+    def __init__(self, session: duckdb.DuckDBPyConnection, connectors: Mapping[str, Connector], job: Job) -> None:
+        self.streams: list[ScanStream] = []
+        self.snapshots: dict[str, bool] = {}
+        self._session = session
+        self._connectors = connectors
+        self._job = job
+        self._cancelled = threading.Event()
+        self._cursor: duckdb.DuckDBPyConnection | None = None
+
+    def cancel(self) -> None:
+        """End the run: DuckDB, the scans, and the statements at the sources."""
+        self._cancelled.set()
+        for stream in self.streams:
+            stream.stop()
+        if self._cursor is not None:
+            self._cursor.interrupt()
+        for connector in self._connectors.values():
+            connector.cancel()
+
+    def run(self, sink: Sink) -> Writer:
+        """Run the job's statements and write the answer. Raises EngineError with nothing of the data in its text."""
+        job = self._job
+        assert job.statement is not None and job.encoding is not None
+        statements = [s for s in (job.count, job.statement) if s is not None]
+        for name, connector in self._connectors.items():
+            scans = sum(scan.connection == name for s in statements for scan in s.scans)
+            try:
+                self.snapshots[name] = connector.begin(job.run, scans)
+            except ConnectorError as error:
+                raise source_error(name, error) from None
+        try:
+            count = None
+            if job.count is not None:
+                with self._relation(job.count) as relation:
+                    row: Any = relation.fetchone()
+                    count = int(row[0]) if row else 0
+            writer = Writer(job.encoding, sink, count, job.max_rows, job.max_bytes)
+            with self._relation(job.statement) as relation:
+                if job.encoding.format not in (Format.ARROW, Format.PARQUET):
+                    types = [str(kind) for kind in relation.types]
+                    cursor = self._cursor
+                    assert cursor is not None
+                    relation = cursor.sql(rows_sql(job.statement.sql, job.encoding, types))
+                reader = relation.to_arrow_reader(BATCH_ROWS)
+                writer.write(_batches(reader), reader.schema)
+            return writer
+        finally:
+            for connector in self._connectors.values():
+                connector.end()
+
+    def describe(self, statement: Statement) -> list[tuple[str, str]]:
+        """(name, type) of each output column, by DuckDB's own rules; reads no source."""
+        cursor = self._session.cursor()
+        try:
+            for scan in statement.scans:
+                schema = pa.schema([(c.name, arrow_type(c.sql_type)) for c in scan.columns])
+                cursor.register(scan.id, schema.empty_table())
+            relation = cursor.sql(statement.sql)
+            return [(name, str(kind)) for name, kind in zip(relation.columns, relation.types, strict=True)]
+        except duckdb.Error as error:
+            raise query_error(error) from None
+        finally:
+            cursor.close()
+
+    @contextlib.contextmanager
+    def _relation(self, statement: Statement) -> Iterator[Any]:
+        """The statement's relation on a cursor of its own; scans are stopped and everything is closed at the end."""
+        cursor = self._cursor = self._session.cursor()
+        streams = [ScanStream(scan, self._connectors[scan.connection], self._cancelled) for scan in statement.scans]
+        self.streams += streams
+        try:
+            for stream in streams:
+                cursor.register(stream.scan.id, stream)
+                stream.start()
+            yield cursor.sql(statement.sql)
+            self._check_streams(streams)
+        except (duckdb.Error, pa.ArrowException, ConnectorError, MemoryError, OSError) as error:
+            self._check_streams(streams)
+            if self._cancelled.is_set():
+                raise QueryCancelledError("the query was cancelled") from None
+            raise query_error(error) from None
+        finally:
+            for stream in streams:
+                stream.stop()
+            # A closed cursor is what makes DuckDB stop reading; then nothing takes from the streams any more.
+            cursor.close()
+            for stream in streams:
+                if not stream.join(0.5):
+                    # The driver is blocked or draining: end the statement itself.
+                    self._connectors[stream.scan.connection].cancel()
+                    stream.join(5.0)
+
+    def _check_streams(self, streams: list[ScanStream]) -> None:
+        """Raise the first failure of a source as the source's, with the connection's name."""
+        if self._cancelled.is_set():
+            raise QueryCancelledError("the query was cancelled")
+        for stream in streams:
+            error = stream.error
+            if error is not None and not isinstance(error, ScanCancelledError):
+                raise source_error(stream.scan.connection, error)
+
+
+def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    while True:
+        try:
+            yield reader.read_next_batch()
+        except StopIteration:
+            return
+
+
+def source_error(connection: str, error: BaseException) -> EngineError:
+    """A connector's failure with the connection's name; what is no ConnectorError tells its type only."""
+    if isinstance(error, ConnectorError):
+        return SourceError(
+            f"connection {connection!r}: {error.message}",
+            connection=connection,
+            source_code=error.code,
+            hint=error.hint,
+            details=error.details,
+        )
+    if isinstance(error, MemoryError):
+        return MemoryLimitError("the query needs more memory than a worker may have")
+    return SourceError(
+        f"connection {connection!r}: the connector failed ({type(error).__name__})",
+        connection=connection,
+        source_code="connector_bug",
+    )
+
+
+def query_error(error: BaseException) -> EngineError:
+    """DuckDB's error in our words. Its own text can quote rows, so only a binder's (which saw none) is passed on."""
+    text = str(error)
+    if isinstance(error, duckdb.OutOfMemoryException | MemoryError) or "failed to allocate" in text.lower():
+        return MemoryLimitError(
+            "the query needs more memory or spill space than a worker may have",
+            hint="filter earlier, select fewer columns, or ask for a smaller part",
+        )
+    if isinstance(error, duckdb.InterruptException):
+        return QueryCancelledError("the query was cancelled")
+    if isinstance(error, duckdb.BinderException | duckdb.CatalogException):
+        line = text.split("\n", 1)[0].split(": ", 1)[-1]
+        return QueryError(f"the query's types don't fit: {line[:300]}", hint="convert with CAST where types differ")
+    if isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException | duckdb.InvalidInputException):
+        return QueryValueError(
+            f"a value can't be computed with ({type(error).__name__.removesuffix('Exception').lower()})",
+            hint="a cast, a date or a number in the query does not fit some row; TRY_CAST gives NULL instead",
+        )
+    if isinstance(error, duckdb.Error | pa.ArrowException):
+        return QueryValueError(f"the query failed in the engine ({type(error).__name__})")
+    return EngineBugError(f"the worker failed ({type(error).__name__})")

@@ -1,0 +1,99 @@
+"""A job: all that a worker needs to do one thing, as one JSON object. Made in the API process, read in a worker.
+
+It holds the resolved secrets of the connections that it names, so it is never logged and never kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import cast
+
+from engine.encoders.encoding import Encoding, encoding_from_json, encoding_to_json
+from engine.scans import Scan, scan_from_json, scan_to_json
+
+
+@dataclass(frozen=True, slots=True)
+class JobConnection:
+    """A connection with its secrets resolved."""
+
+    kind: str
+    config: dict[str, object]
+    time_zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One SELECT for DuckDB over scans, values bound."""
+
+    sql: str
+    scans: tuple[Scan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """`kind`: `run` (statement, perhaps count, and encoding), `describe` (statement), `test` or `introspect` (one
+    connection; `tables`: patterns to include, `exclude`: patterns to leave out), `infer` (one table)."""
+
+    kind: str
+    run: str
+    connections: dict[str, JobConnection] = field(default_factory=dict)
+    statement: Statement | None = None
+    count: Statement | None = None
+    encoding: Encoding | None = None
+    max_rows: int | None = None
+    max_bytes: int | None = None
+    cpu_seconds: int = 600
+    max_source_time: float | None = None
+    tables: tuple[str, ...] = ("*",)
+    exclude: tuple[str, ...] = ()
+
+
+def job_to_json(job: Job) -> dict[str, object]:
+    """JSON form of a job."""
+    return {
+        "job": job.kind,
+        "run": job.run,
+        "connections": {name: asdict(connection) for name, connection in job.connections.items()},
+        "statement": _statement_to_json(job.statement),
+        "count": _statement_to_json(job.count),
+        "encoding": encoding_to_json(job.encoding) if job.encoding else None,
+        "max_rows": job.max_rows,
+        "max_bytes": job.max_bytes,
+        "cpu_seconds": job.cpu_seconds,
+        "max_source_time": job.max_source_time,
+        "tables": list(job.tables),
+        "exclude": list(job.exclude),
+    }
+
+
+def job_from_json(data: dict[str, object]) -> Job:
+    """Inverse of `job_to_json`."""
+    connections = cast("dict[str, dict[str, object]]", data["connections"])
+    encoding = cast("dict[str, object] | None", data["encoding"])
+    return Job(
+        kind=str(data["job"]),
+        run=str(data["run"]),
+        connections={name: JobConnection(**values) for name, values in connections.items()},  # type: ignore[arg-type]
+        statement=_statement_from_json(cast("dict[str, object] | None", data["statement"])),
+        count=_statement_from_json(cast("dict[str, object] | None", data["count"])),
+        encoding=encoding_from_json(encoding) if encoding else None,
+        max_rows=cast("int | None", data["max_rows"]),
+        max_bytes=cast("int | None", data["max_bytes"]),
+        cpu_seconds=cast(int, data["cpu_seconds"]),
+        max_source_time=cast("float | None", data["max_source_time"]),
+        tables=tuple(cast("list[str]", data["tables"])),
+        exclude=tuple(cast("list[str]", data["exclude"])),
+    )
+
+
+def _statement_to_json(statement: Statement | None) -> dict[str, object] | None:
+    if statement is None:
+        return None
+    return {"sql": statement.sql, "scans": [scan_to_json(scan) for scan in statement.scans]}
+
+
+def _statement_from_json(data: dict[str, object] | None) -> Statement | None:
+    if data is None:
+        return None
+    scans = cast("list[dict[str, object]]", data["scans"])
+    return Statement(str(data["sql"]), tuple(scan_from_json(scan) for scan in scans))

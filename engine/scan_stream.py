@@ -1,0 +1,164 @@
+"""A scan as DuckDB sees it: an Arrow stream that a thread fills ahead, bounded in bytes.
+
+DuckDB reads the streams of one query one after another; filled ahead, the sources are read side by side. The queue
+also makes cancelling immediate: the consumer watches a stop event while the driver may be blocked in its network.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from connectors.sdk import Connector
+from connectors.sdk.errors import ConnectorError, ScanCancelledError, SourceSchemaChangedError
+from connectors.sdk.types import arrow_type
+from engine.scans import Scan
+
+QUEUE_BYTES = 8 * 1024 * 1024
+
+
+class ScanStream:
+    """One scan of one query. `error` keeps the connector's own exception: DuckDB would turn it into text.
+
+    Rows and bytes are counted as the source delivers them; times are seconds since `start`.
+    """
+
+    def __init__(self, scan: Scan, connector: Connector, cancelled: threading.Event, queue_bytes: int = QUEUE_BYTES):
+        self.scan = scan
+        self.schema = pa.schema([(column.name, arrow_type(column.sql_type)) for column in scan.columns])
+        self.error: BaseException | None = None
+        self.rows = 0
+        self.bytes = 0
+        self.seconds_to_first_row: float | None = None
+        self.seconds = 0.0
+        self._connector = connector
+        self._cancelled = cancelled
+        self._limit = queue_bytes
+        self._queue: deque[pa.RecordBatch] = deque()
+        self._queued = 0
+        self._finished = False
+        self._stopped = False
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._readings = 0
+
+    def start(self) -> None:
+        """Begin to read the source."""
+        self._thread = threading.Thread(target=self._fill, name=f"scan-{self.scan.id}", daemon=True)
+        self._thread.start()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """DuckDB's way in, called once per scan of the relation in a plan."""
+        self._readings += 1
+        if self._readings > 1:
+            # DuckDB reads this relation a second time (it copied a subquery): read the source again.
+            batches = self._again()
+        else:
+            batches = self._take()
+            if self._thread is None:
+                self.start()
+        reader: Any = pa.RecordBatchReader.from_batches(self.schema, batches)
+        return reader.__arrow_c_stream__(requested_schema)
+
+    def stop(self) -> None:
+        """No more rows are wanted. The thread closes its iterator, which ends the statement at the source."""
+        with self._changed:
+            self._stopped = True
+            self._queue.clear()
+            self._queued = 0
+            self._changed.notify_all()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the thread to end; True if it has."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+            return not self._thread.is_alive()
+        return True
+
+    def _fill(self) -> None:
+        started = time.monotonic()
+        batches = self._connector.scan(self.scan.request())
+        try:
+            for batch in batches:
+                if self.seconds_to_first_row is None:
+                    self.seconds_to_first_row = time.monotonic() - started
+                if not self._put(self._checked(batch)):
+                    break
+        except BaseException as error:
+            self.error = error
+        finally:
+            try:
+                close = getattr(batches, "close", None)
+                if close is not None:
+                    close()
+            except ConnectorError as error:
+                self.error = self.error or error
+            self.seconds = time.monotonic() - started
+            with self._changed:
+                self._finished = True
+                self._changed.notify_all()
+
+    def _put(self, batch: pa.RecordBatch) -> bool:
+        """Queue a batch; False when nobody wants more."""
+        size = batch.nbytes
+        self.rows += batch.num_rows
+        self.bytes += size
+        with self._changed:
+            while self._queued and self._queued + size > self._limit and not self._stopped:
+                self._changed.wait()
+            if self._stopped:
+                return False
+            self._queue.append(batch)
+            self._queued += size
+            self._changed.notify_all()
+        return True
+
+    def _take(self) -> Iterator[pa.RecordBatch]:
+        while True:
+            with self._changed:
+                while not self._queue and not self._finished and not self._stopped:
+                    self._changed.wait(0.05)
+                    if self._cancelled.is_set():
+                        self._stopped = True
+                if self._stopped:
+                    raise ScanCancelledError("the query was cancelled")
+                if not self._queue:
+                    if self.error is not None:
+                        raise self.error
+                    return
+                batch = self._queue.popleft()
+                self._queued -= batch.nbytes
+                self._changed.notify_all()
+            yield batch
+
+    def _again(self) -> Iterator[pa.RecordBatch]:
+        try:
+            for batch in self._connector.scan(self.scan.request()):
+                self.rows += batch.num_rows
+                self.bytes += batch.nbytes
+                if self._cancelled.is_set():
+                    raise ScanCancelledError("the query was cancelled")
+                yield self._checked(batch)
+        except BaseException as error:
+            self.error = error
+            raise
+
+    def _checked(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The batch under our column names; SourceSchemaChangedError when a column is not what the plan says."""
+        wanted = [column.source for column in self.scan.columns]
+        if batch.schema.names != wanted or batch.schema.types != self.schema.types:
+            for column, name, kind in zip(self.scan.columns, batch.schema.names, batch.schema.types, strict=False):
+                if name != column.source or kind != arrow_type(column.sql_type):
+                    raise SourceSchemaChangedError(
+                        f"column {column.source!r} of table {self.scan.table} is now {name!r} of type {kind}; "
+                        f"the plan was made for {column.sql_type}",
+                        hint="run `viewloom refresh` for this connection, then check the views that use it",
+                        details={"column": column.source},
+                    )
+            raise SourceSchemaChangedError(f"table {self.scan.table} has other columns than the plan was made for")
+        return pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
