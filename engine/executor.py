@@ -84,6 +84,22 @@ class Execution:
             for connector in self._connectors.values():
                 connector.end()
 
+    def report(self) -> list[dict[str, object]]:
+        """What each scan cost, for the run record."""
+        return [
+            {
+                "scan": stream.scan.id,
+                "connection": stream.scan.connection,
+                "table": str(stream.scan.table),
+                "rows": stream.rows,
+                "bytes": stream.bytes,
+                "seconds_to_first_row": stream.seconds_to_first_row,
+                "seconds": stream.seconds,
+                "snapshot": self.snapshots.get(stream.scan.connection, False),
+            }
+            for stream in self.streams
+        ]
+
     def describe(self, statement: Statement) -> list[tuple[str, str]]:
         """(name, type) of each output column, by DuckDB's own rules; reads no source."""
         cursor = self._session.cursor()

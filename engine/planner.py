@@ -80,9 +80,9 @@ def _is_small(scan: Scan, table: Table) -> bool:
     return any(set(key) <= fixed for key in table.keys)
 
 
-def duckdb_sql(plan: Plan) -> str:
+def duckdb_sql(plan: Plan, select: exp.Query | None = None) -> str:
     """The statement that a worker's DuckDB runs: the tree's own SQL, scans that need it wrapped in casts."""
-    select = plan.select.copy()
+    select = (select or plan.select).copy()
     casts: Mapping[str, Scan] = {
         scan.id: scan for scan in plan.scans if any(c.sql_type == "UUID" for c in scan.columns)
     }

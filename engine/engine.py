@@ -1,0 +1,236 @@
+"""The engine: plans queries over a workspace's catalog, makes jobs of plans, and runs jobs in workers.
+
+Synchronous. The server awaits the pool's futures and reads workers' sockets itself; `run` here is for commands,
+checks and tests.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlglot import exp
+
+from catalog.records import Connection, Limits, WorkspaceCatalog
+from connectors.sdk import Value
+from engine.encoders.encoding import Encoding
+from engine.encoders.writer import Sink
+from engine.errors import DeadlineError, NoWorkerError, ParameterValueError, UnknownNameError
+from engine.frames import event_frame
+from engine.job import Job, JobConnection, Statement, job_to_json
+from engine.outcome import error_from_event, error_from_exit
+from engine.plan import Plan
+from engine.planner import duckdb_sql, plan_query
+from engine.pool import PoolSettings, WorkerPool, WorkerProcess
+from engine.query import Parameter, Query, parameter_index
+from engine.scans import bind
+
+PLAN_CACHE_SIZE = 2_000
+SecretResolver = Callable[[Connection], Mapping[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan with its DuckDB statement in pieces: text, and between the texts indexes of parameters."""
+
+    plan: Plan
+    pieces: tuple[str | int, ...]
+
+    def statement(self, parameters: Sequence[Parameter]) -> Statement:
+        """The statement and scans with the caller's values in."""
+        sql = "".join(
+            piece if isinstance(piece, str) else sql_literal(parameters[piece].value) for piece in self.pieces
+        )
+        return Statement(sql, bind(self.plan.scans, [p.value for p in parameters]))
+
+
+class Engine:
+    """Plans and runs queries. `resolve` gives a connection's configuration with its secrets in."""
+
+    def __init__(self, pool: PoolSettings, resolve: SecretResolver, directory: Path | None = None) -> None:
+        self.pool = WorkerPool(pool, directory)
+        self._resolve = resolve
+        self._plans: OrderedDict[tuple[object, ...], Prepared] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def prepare(
+        self,
+        query: Query,
+        catalog: WorkspaceCatalog,
+        readable: frozenset[str] | None = None,
+        workspace_names: bool = False,
+    ) -> Prepared:
+        """The query's plan: from the cache when a query of this shape was planned over this catalog version."""
+        types = tuple(p.sql_type for p in query.parameters)
+        shape = query.select.sql(dialect="duckdb")
+        key = (catalog.tenant, catalog.workspace, catalog.version, readable, workspace_names, types, shape)
+        with self._lock:
+            found = self._plans.get(key)
+            if found is not None:
+                self._plans.move_to_end(key)
+                return found
+        prepared = prepared_plan(plan_query(query, catalog, readable, workspace_names=workspace_names))
+        with self._lock:
+            self._plans[key] = prepared
+            while len(self._plans) > PLAN_CACHE_SIZE:
+                self._plans.popitem(last=False)
+        return prepared
+
+    def run_job(
+        self,
+        prepared: Prepared,
+        query: Query,
+        catalog: WorkspaceCatalog,
+        encoding: Encoding,
+        run: str,
+        limits: Limits | None = None,
+        count: tuple[Prepared, Query] | None = None,
+        cpu_seconds: int = 600,
+    ) -> Job:
+        """The job that runs a prepared query and writes its answer."""
+        limits = limits or Limits()
+        names = dict.fromkeys(prepared.plan.connections + (count[0].plan.connections if count else ()))
+        return Job(
+            kind="run",
+            run=run,
+            connections={name: self.job_connection(catalog, name) for name in names},
+            statement=prepared.statement(query.parameters),
+            count=count[0].statement(count[1].parameters) if count else None,
+            encoding=encoding,
+            max_rows=limits.max_rows,
+            max_bytes=limits.max_bytes,
+            cpu_seconds=cpu_seconds,
+        )
+
+    def job_connection(self, catalog: WorkspaceCatalog, name: str) -> JobConnection:
+        """A connection of the catalog with its secrets resolved. Raises UnknownNameError."""
+        connection = catalog.connection(name)
+        if connection is None:
+            raise UnknownNameError(f"there is no connection {name!r}")
+        return self.resolved(connection)
+
+    def resolved(self, connection: Connection) -> JobConnection:
+        """A connection's job form: its configuration with the secrets in."""
+        return JobConnection(connection.connector, dict(self._resolve(connection)), connection.time_zone)
+
+    def run(
+        self,
+        job: Job,
+        tenant: str,
+        sink: Sink | None = None,
+        timeout: float = 600.0,
+        on_event: Callable[[dict[str, object]], None] | None = None,
+    ) -> dict[str, object]:
+        """Run a job and give its result; the answer's bytes go to `sink`. Raises EngineError.
+
+        For commands, checks and tests; the server reads the worker's socket without blocking instead.
+        """
+        deadline = time.monotonic() + timeout
+        future = self.pool.acquire(tenant, small=True)
+        try:
+            worker = future.result(timeout=timeout)
+        except FutureTimeoutError:
+            future.cancel()
+            raise NoWorkerError("no worker was free in time", hint="try again in a few seconds") from None
+        healthy = False
+        try:
+            result = self._converse(worker, job, sink, deadline, on_event)
+            healthy = True
+            return result
+        except _JobError as failed:
+            healthy = True
+            raise error_from_event(failed.event) from None
+        finally:
+            self.pool.release(worker, healthy)
+
+    def _converse(
+        self,
+        worker: WorkerProcess,
+        job: Job,
+        sink: Sink | None,
+        deadline: float,
+        on_event: Callable[[dict[str, object]], None] | None,
+    ) -> dict[str, object]:
+        worker.socket.settimeout(30.0)
+        worker.socket.sendall(event_frame(job_to_json(job)))
+        while True:
+            worker.socket.settimeout(max(0.05, deadline - time.monotonic()))
+            try:
+                received = worker.socket.recv(262_144)
+            except TimeoutError:
+                worker.kill()
+                raise DeadlineError(
+                    "the query took longer than it may", hint="filter earlier or ask for less"
+                ) from None
+            except OSError:
+                received = b""
+            if not received:
+                raise error_from_exit(worker.process.wait(), worker.over_memory)
+            for message in worker.reader.feed(received):
+                event = message.event
+                if event is None:
+                    if sink is not None:
+                        sink.data(message.data)
+                elif event["event"] == "done":
+                    return event
+                elif event["event"] == "error":
+                    raise _JobError(event)
+                elif event["event"] == "head" and sink is not None:
+                    sink.head(event)
+                elif on_event is not None:
+                    on_event(event)
+
+    def close(self) -> None:
+        """End every worker."""
+        self.pool.close()
+
+
+class _JobError(Exception):
+    """A job ended in an error; its worker is fine."""
+
+    def __init__(self, event: dict[str, object]) -> None:
+        super().__init__(str(event["code"]))
+        self.event = event
+
+
+def prepared_plan(plan: Plan) -> Prepared:
+    """A plan's statement cut at its parameters.
+
+    They are marked by a word that no query can hold, because it is drawn anew for each plan: a caller's text that
+    looked like a marker would otherwise be taken for one.
+    """
+    marker = f"p{secrets.token_hex(16)}_"
+    select = plan.select.copy()
+    for node in list(select.find_all(exp.Placeholder)):
+        index = parameter_index(node)
+        if index is not None:
+            node.replace(exp.Var(this=f"{marker}{index}_"))
+    parts = duckdb_sql(plan, select).split(marker)
+    pieces: list[str | int] = [parts[0]]
+    for part in parts[1:]:
+        index_text, _, rest = part.partition("_")
+        pieces += [int(index_text), rest]
+    return Prepared(plan, tuple(pieces))
+
+
+def sql_literal(value: Value | None) -> str:
+    """A value as DuckDB text that stands under a CAST to its type: a quoted string, or NULL."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bytes):
+        text = "".join(f"\\x{byte:02X}" for byte in value)
+    elif isinstance(value, bool):
+        text = "true" if value else "false"
+    elif isinstance(value, float):
+        text = repr(value)
+    else:
+        text = f"{value:f}" if type(value).__name__ == "Decimal" else str(value)
+    if "\x00" in text:
+        raise ParameterValueError("a text may not hold the character NUL")
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,69 @@
+"""What a worker finds out about a connection: its tables, whether it works and where it fails, proposed types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+
+from connectors.sdk import Connector, TableName
+from connectors.sdk.errors import ConnectorError
+from engine.errors import EngineBugError
+from engine.source_tables import table_to_json
+
+MAX_TABLES = 5_000
+
+
+def introspect(
+    connector: Connector,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    report: Callable[[dict[str, object]], None],
+) -> dict[str, object]:
+    """Describe every table whose dotted name one of `include` matches and none of `exclude`.
+
+    A table that can't be described does not hide the others; it is reported. Progress goes out as events.
+    """
+    names: dict[str, TableName] = {}
+    for pattern in include:
+        after: TableName | None = None
+        while len(names) <= MAX_TABLES:
+            page = connector.list_tables(pattern, after)
+            names |= {str(name): name for name in page}
+            if len(page) < 1_000:
+                break
+            after = page[-1]
+    wanted = [name for text, name in sorted(names.items()) if not any(fnmatchcase(text, p) for p in exclude)]
+    tables: list[dict[str, object]] = []
+    failed: list[dict[str, object]] = []
+    for number, name in enumerate(wanted[:MAX_TABLES], 1):
+        try:
+            tables.append(table_to_json(connector.describe(name)))
+        except ConnectorError as error:
+            failed.append({"table": str(name), "code": error.code, "message": error.message, "hint": error.hint})
+        if number % 100 == 0:
+            report({"event": "progress", "done": number, "of": len(wanted)})
+    return {"tables": tables, "failed": failed, "left_out": max(0, len(wanted) - MAX_TABLES)}
+
+
+def test_connection(connector: Connector, report: Callable[[dict[str, object]], None]) -> dict[str, object]:
+    """Each stage of a connection test, as it ends and all together."""
+    stages: list[dict[str, object]] = []
+    for stage in connector.test():
+        found: dict[str, object] = {
+            "stage": stage.name,
+            "ok": stage.ok,
+            "seconds": round(stage.seconds, 4),
+            "message": stage.message,
+            "hint": stage.hint,
+        }
+        stages.append(found)
+        report({"event": "stage", **found})
+    return {"stages": stages, "ok": bool(stages) and all(stage["ok"] for stage in stages)}
+
+
+def infer_table(connector: Connector, table: str) -> dict[str, object]:
+    """Column types proposed from samples, for connectors whose sources declare none."""
+    infer = getattr(connector, "infer", None)
+    if infer is None:
+        raise EngineBugError(f"a {connector.kind} connection declares its types; there is nothing to infer")
+    return {"proposal": infer(table)}

@@ -1,0 +1,217 @@
+"""What runs in a worker process: one job at a time, over one socket, for one tenant.
+
+Started as `python -I -m engine.worker` with an empty environment. The main thread runs jobs; a second thread reads
+the socket, so that a cancel is heard while a job runs, and ends the process when the API process is gone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import queue
+import socket
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import orjson
+import pyarrow as pa
+
+from connectors.sdk import Connector
+from connectors.sdk.errors import ConnectorError
+from connectors.sdk.registry import connector_config, connector_type
+from engine.duckdb_session import open_session
+from engine.errors import EngineBugError, EngineError, MemoryLimitError, SourceError
+from engine.executor import Execution, query_error, source_error
+from engine.frames import FrameReader, data_head, event_frame
+from engine.introspection import infer_table, introspect, test_connection
+from engine.isolation import arm_cpu_limit, confine_worker, limit_address_space
+from engine.job import Job, JobConnection, job_from_json
+
+ADDRESS_SPACE_BASE = 1024 * 1024 * 1024
+
+
+class SocketSink:
+    """Frames to the API process. Blocks while that side does not read: that is the back pressure."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+        self._lock = threading.Lock()
+        self.head_sent = False
+
+    def head(self, head: dict[str, object]) -> None:
+        self.head_sent = True
+        self.event({"event": "head", **head})
+
+    def data(self, data: bytes) -> None:
+        with self._lock:
+            self._socket.sendall(data_head(len(data)))
+            self._socket.sendall(data)
+
+    def event(self, event: dict[str, object]) -> None:
+        with self._lock:
+            self._socket.sendall(event_frame(event))
+
+
+class Connectors:
+    """The connectors that this worker has opened, by connection name; reused while their configuration stays."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, tuple[bytes, Connector]] = {}
+
+    def get(self, name: str, wanted: JobConnection) -> Connector:
+        """The open connector, or a new one. Raises ConnectorError for a wrong configuration."""
+        content = [wanted.kind, wanted.config, wanted.time_zone]
+        digest = hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).digest()
+        held = self._open.get(name)
+        if held is not None and held[0] == digest:
+            return held[1]
+        if held is not None:
+            held[1].close()
+        config = connector_config(wanted.kind, dict(wanted.config))
+        zone = ZoneInfo(wanted.time_zone) if wanted.time_zone else None
+        connector = connector_type(wanted.kind)(config, zone)
+        self._open[name] = (digest, connector)
+        return connector
+
+    def drop(self, name: str) -> None:
+        """Close one: after a failure nobody knows what state its sessions are in."""
+        held = self._open.pop(name, None)
+        if held is not None:
+            held[1].close()
+
+
+class Worker:
+    """The process's state: its socket, DuckDB, connectors, and the execution that a cancel would end."""
+
+    def __init__(self, connection: socket.socket, session: duckdb.DuckDBPyConnection) -> None:
+        self._socket = connection
+        self._session = session
+        self._connectors = Connectors()
+        self._jobs: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._execution: Execution | None = None
+        self._cancelled_run = ""
+
+    def listen(self) -> None:
+        """The reading thread: jobs to the queue, cancels to the execution, the end of the socket to the exit."""
+        reader = FrameReader()
+        while True:
+            received = self._socket.recv(65536)
+            if not received:
+                os._exit(0)
+            for message in reader.feed(received):
+                event = message.event or {}
+                if event.get("job") == "cancel":
+                    self._cancelled_run = str(event.get("run"))
+                    execution = self._execution
+                    if execution is not None:
+                        execution.cancel()
+                else:
+                    self._jobs.put(event)
+
+    def serve(self) -> None:
+        """The main thread: one job after another."""
+        SocketSink(self._socket).event({"event": "ready", "pid": os.getpid()})
+        while True:
+            job = job_from_json(self._jobs.get())
+            sink = SocketSink(self._socket)
+            try:
+                result = self._do(job, sink)
+            except EngineError as error:
+                sink.event(error_event(error))
+            except ConnectorError as error:
+                name = next(iter(job.connections), "")
+                sink.event(error_event(source_error(name, error)))
+            except MemoryError:
+                sink.event(error_event(MemoryLimitError("the query needs more memory than a worker may have")))
+            except OSError:
+                raise
+            except Exception as error:
+                sink.event(error_event(_bug(error)))
+            else:
+                sink.event({"event": "done", **result})
+            finally:
+                self._execution = None
+
+    def _do(self, job: Job, sink: SocketSink) -> dict[str, object]:
+        arm_cpu_limit(job.cpu_seconds)
+        connectors = {}
+        for name, wanted in job.connections.items():
+            try:
+                connectors[name] = self._connectors.get(name, wanted)
+            except ConnectorError as error:
+                raise source_error(name, error) from None
+        if job.kind == "run":
+            return self._run(job, connectors, sink)
+        if job.kind == "describe":
+            assert job.statement is not None
+            columns = Execution(self._session, {}, job).describe(job.statement)
+            return {"columns": columns}
+        (connector,) = connectors.values()
+        if job.kind == "test":
+            return test_connection(connector, sink.event)
+        if job.kind == "introspect":
+            return introspect(connector, job.tables, job.exclude, sink.event)
+        if job.kind == "infer":
+            return infer_table(connector, job.tables[0])
+        raise EngineBugError(f"no job is called {job.kind!r}")
+
+    def _run(self, job: Job, connectors: dict[str, Connector], sink: SocketSink) -> dict[str, object]:
+        execution = self._execution = Execution(self._session, connectors, job)
+        if self._cancelled_run == job.run:
+            execution.cancel()
+        try:
+            writer = execution.run(sink)
+        except SourceError as error:
+            self._connectors.drop(error.connection)
+            raise
+        except (duckdb.Error, pa.ArrowException) as error:
+            raise query_error(error) from None
+        return {"rows": writer.rows, "bytes": writer.size, "sources": execution.report()}
+
+
+def error_event(error: EngineError) -> dict[str, object]:
+    """An error on its way to the API process."""
+    event: dict[str, object] = {
+        "event": "error",
+        "code": error.code,
+        "message": error.message,
+        "hint": error.hint,
+        "details": error.details,
+    }
+    if isinstance(error, SourceError):
+        event |= {"connection": error.connection, "source_code": error.source_code}
+    return event
+
+
+def _bug(error: BaseException) -> EngineError:
+    """Our own mistake: its type and place, never its text, which can hold rows."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = ", ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames[-3:])
+    return EngineBugError(f"the worker failed ({type(error).__name__} at {place})")
+
+
+def main() -> None:
+    """Read the settings from the one argument, confine the process, serve."""
+    settings = orjson.loads(sys.argv[1])
+    confine_worker(settings["uid"])
+    connection = socket.socket(fileno=settings["fd"])
+    pa.set_cpu_count(settings["threads"])
+    pa.set_io_thread_count(settings["threads"])
+    session = open_session(settings["memory_mb"], settings["threads"], Path(settings["spill"]), settings["spill_mb"])
+    limit_address_space(int(settings["memory_mb"] * 1.5 * 1024 * 1024) + ADDRESS_SPACE_BASE)
+    worker = Worker(connection, session)
+    threading.Thread(target=worker.listen, name="listen", daemon=True).start()
+    try:
+        worker.serve()
+    except OSError:
+        # The API process is gone: nobody to tell.
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
