@@ -6,7 +6,7 @@ import math
 import struct
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -56,10 +56,11 @@ def values_of(sql_type: str) -> tuple[Any, ...]:
         return _VALUES[sql_type]
     parts = decimal_parts(sql_type)
     if parts:
-        unit = Decimal(1).scaleb(-parts[1])
-        most = (Decimal(10) ** parts[0] - 1).scaleb(-parts[1])
-        some = (Decimal(0), unit, -unit, Decimal("1.10"), Decimal("-7"), Decimal("12345.5"), most, -most)
-        return tuple(dict.fromkeys(value.quantize(unit) for value in some if abs(value) <= most))
+        with localcontext(prec=80):  # the default of 28 digits would round the largest ones
+            unit = Decimal(1).scaleb(-parts[1])
+            most = (Decimal(10) ** parts[0] - 1).scaleb(-parts[1])
+            some = (Decimal(0), unit, -unit, Decimal("1.10"), Decimal("-7"), Decimal("12345.5"), most, -most)
+            return tuple(dict.fromkeys(value.quantize(unit) for value in some if abs(value) <= most))
     bits, signed = SIMPLE[sql_type].bit_width, not sql_type.startswith("U")
     most_int = 2 ** (bits - signed) - 1
     least = -most_int - 1 if signed else 0

@@ -1,0 +1,386 @@
+"""PostgreSQL (12 and later), by psycopg 3.
+
+Large answers come by COPY as CSV, parsed by pyarrow; small ones by a plain prepared SELECT. Sessions are read-only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, LiteralString
+from zoneinfo import ZoneInfo
+
+import psycopg
+import pyarrow as pa
+from psycopg import pq
+from pydantic import Field, SecretStr, model_validator
+
+from connectors.parts import postgres_catalog as catalog
+from connectors.parts.postgres_errors import connection_error, statement_error
+from connectors.sdk.batches import FIRST_ROWS, MOST_BYTES, MOST_ROWS, to_batches
+from connectors.sdk.capabilities import ConnectionCapabilities
+from connectors.sdk.connector import ConnectorConfig, Stage
+from connectors.sdk.csv_rows import csv_batches
+from connectors.sdk.errors import ConfigurationError, ConnectorError, SourceTimeoutError
+from connectors.sdk.probe import reach, timed
+from connectors.sdk.scan import Op, ScanRequest, SortKey, TableName, Value
+from connectors.sdk.select import Dialect, SqlColumn, SqlTable
+from connectors.sdk.sessions import Sessions, has_news
+from connectors.sdk.sql import Reading, SqlConnector
+from connectors.sdk.tls import Tls
+from connectors.sdk.types import arrow_type, decimal_parts
+
+Session = psycopg.Connection[tuple[Any, ...]]
+
+
+class PostgresConfig(ConnectorConfig):
+    """A PostgreSQL database and the user to read it as."""
+
+    host: str = Field(min_length=1)
+    port: int = Field(default=5432, ge=1, le=65535)
+    database: str = Field(min_length=1)
+    user: str = Field(min_length=1)
+    password: SecretStr = SecretStr("")
+    tls: Tls = Tls.REQUIRE
+    ca_file: str | None = None
+    connect_timeout: float = Field(default=10.0, gt=0, le=300, description="seconds, for TCP, TLS and login together")
+    statement_timeout: float = Field(default=300.0, gt=0, le=86_400, description="seconds that one statement may run")
+    read_timeout: float = Field(default=60.0, gt=0, le=86_400, description="seconds of silence within an answer")
+    unconstrained_numeric: str = Field(
+        default="DECIMAL(38,9)",
+        description="what a numeric without precision is read as: a DECIMAL, DOUBLE or VARCHAR",
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> PostgresConfig:
+        if self.tls is Tls.VERIFY_FULL and not self.ca_file:
+            raise ValueError("tls: verify-full needs ca_file, the file of the authority's certificates")
+        if self.unconstrained_numeric not in ("DOUBLE", "VARCHAR"):
+            if decimal_parts(self.unconstrained_numeric) is None:
+                raise ValueError("unconstrained_numeric is DECIMAL(p,s), DOUBLE or VARCHAR")
+            arrow_type(self.unconstrained_numeric)
+        return self
+
+
+def _quote(identifier: str) -> str:
+    return '"' + identifier.replace('"', '""').replace("%", "%%") + '"'
+
+
+def _read(name: str, column: SqlColumn) -> str:
+    """Types without a form of their own travel as text, numerics as DOUBLE only where the configuration says so."""
+    if column.column.sql_type == "VARCHAR" and not column.native.startswith(("text", "character varying")):
+        # character(n) loses its padding as text; bpcharout keeps it, as every client sees it.
+        return f"pg_catalog.bpcharout({name})::text" if column.native.startswith("character(") else f"{name}::text"
+    return f"{name}::float8" if column.column.sql_type == "DOUBLE" and column.native.startswith("numeric") else name
+
+
+def _compared(name: str, column: SqlColumn, op: Op | None) -> str:
+    is_text = column.column.sql_type == "VARCHAR"
+    return f'{name} COLLATE "C"' if is_text and op in (None, Op.LT, Op.LE, Op.GT, Op.GE) else name
+
+
+def _nulls(term: str, key: SortKey) -> str:
+    return f"{term} {'DESC' if key.descending else 'ASC'} NULLS {'FIRST' if key.nulls_first else 'LAST'}"
+
+
+def _adapt(value: Value, column: SqlColumn) -> object:
+    return value
+
+
+DIALECT = Dialect(_quote, _read, _compared, lambda column: "%s", _adapt, _nulls, nul=False)
+
+
+class Postgres(SqlConnector):
+    """A connection to one PostgreSQL database."""
+
+    kind = "postgres"
+    config_type = PostgresConfig
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"password"})
+    dialect = DIALECT
+    config: PostgresConfig
+
+    def __init__(self, config: ConnectorConfig, time_zone: ZoneInfo | None = None) -> None:
+        super().__init__(config, time_zone)
+        self._sessions: Sessions[Session] = Sessions(self._open, _usable, _close, _cancel)
+        self._run = ""
+        self._snapshot: str | None = None
+        self._holder: contextlib.ExitStack | None = None
+
+    def capabilities(self) -> ConnectionCapabilities:
+        return ConnectionCapabilities(dialect="postgres", snapshot=True, cancel=True, concurrency=4)
+
+    def list_tables(self, pattern: str = "*", after: TableName | None = None) -> Sequence[TableName]:
+        schema, table = (after.parts[-2:] if len(after.parts) > 1 else ("public", after.name)) if after else ("", "")
+        values = {"pattern": catalog.like_pattern(pattern), "schema": schema, "table": table}
+        return [TableName(row) for row in self._rows(catalog.LIST_TABLES, values)]
+
+    def read_description(self, name: TableName) -> SqlTable:
+        schema, table = name.parts if len(name.parts) == 2 else ("", name.name)
+        with self._guarded(), self._sessions.use() as session:
+            columns = session.execute(catalog.DESCRIBE_COLUMNS, (schema, table)).fetchall()
+            keys = session.execute(catalog.DESCRIBE_KEYS, {"oid": columns[0][0]}).fetchall() if columns else []
+        numeric = self.config.unconstrained_numeric
+        return catalog.table_of(name, columns, keys, zone=self.time_zone is not None, numeric=numeric)
+
+    def read(self, reading: Reading) -> Iterator[pa.RecordBatch]:
+        if reading.small and self._snapshot is None:
+            yield from self._fetch(reading)
+        else:
+            yield from self._copy(reading)
+
+    def begin(self, run: str, scans: int) -> bool:
+        """Export a snapshot for the scans of the query when there are several."""
+        self.end()
+        self._run = run
+        if scans < 2:
+            return False
+        with contextlib.ExitStack() as stack, self._guarded():
+            session = stack.enter_context(self._sessions.use())
+            session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            stack.callback(_rollback, session)
+            row = session.execute("SELECT pg_catalog.pg_export_snapshot()").fetchone()
+            self._snapshot = str(row[0]) if row else None
+            self._holder = stack.pop_all()
+        return self._snapshot is not None
+
+    def end(self) -> None:
+        holder, self._holder, self._snapshot, self._run = self._holder, None, None, ""
+        if holder is not None:
+            with contextlib.suppress(psycopg.Error):  # a lost session is closed by its own block
+                holder.close()
+        self._sessions.resume()
+
+    def cancel(self) -> None:
+        self._sessions.cancel()
+
+    def close(self) -> None:
+        self.end()
+        self._sessions.close()
+
+    def test(self) -> Iterator[Stage]:
+        config = self.config
+        for stage in reach(config.host, config.port, config.connect_timeout):
+            yield stage
+            if not stage.ok:
+                return
+        login = timed("login", self._try_login)
+        if not login.ok and "TLS" in login.message:
+            login = Stage("tls", False, login.seconds, login.message, login.hint)
+        yield login
+        if not login.ok:
+            return
+        permission = timed("permission", lambda: f"{len(self.list_tables())} tables may be read")
+        yield permission
+        if permission.ok:
+            yield timed("first_row", self._try_first_row)
+
+    def _try_login(self) -> str:
+        with self._guarded(), self._sessions.use() as session:
+            version = session.info.server_version
+            tls = "with TLS" if session.pgconn.ssl_in_use else "without TLS"
+            return f"PostgreSQL {version // 10_000}.{version % 10_000}, {tls}"
+
+    def _try_first_row(self) -> str:
+        tables = self.list_tables()
+        if not tables:
+            raise ConfigurationError(
+                "no table may be read",
+                hint="GRANT USAGE ON SCHEMA … and GRANT SELECT ON TABLE … to this user",
+            )
+        table = self.describe(tables[0])
+        columns = tuple((column.name, column.sql_type) for column in table.columns)
+        for _ in self.scan(ScanRequest(table.name, columns, limit=1)):
+            return f"read a row of {table.name}"
+        return f"{table.name} is empty"
+
+    # Sessions and statements ----------------------------------------------------------------------------------
+
+    def _open(self) -> Session:
+        config = self.config
+        try:
+            session: Session = psycopg.connect(
+                host=config.host,
+                port=config.port,
+                dbname=config.database,
+                user=config.user,
+                password=config.password.get_secret_value(),
+                sslmode=config.tls.value,
+                sslrootcert=config.ca_file or "",
+                connect_timeout=max(2, round(config.connect_timeout)),
+                application_name="viewloom",
+                client_encoding="UTF8",
+                keepalives_idle=30,
+                tcp_user_timeout=int(config.read_timeout * 1000),
+                passfile="/dev/null",
+                autocommit=True,
+            )
+        except psycopg.Error as error:
+            raise connection_error(error, config.host, config.port) from None
+        session.prepare_threshold = 1
+        try:
+            self._prepare_session(session)
+        except psycopg.Error as error:
+            _close(session)
+            raise statement_error(error, "") from None
+        return session
+
+    def _prepare_session(self, session: Session) -> None:
+        settings = {
+            "default_transaction_read_only": "on",
+            "statement_timeout": str(int(self.config.statement_timeout * 1000)),
+            "timezone": "UTC",
+            "datestyle": "ISO, YMD",
+            "intervalstyle": "iso_8601",
+            "extra_float_digits": "1",
+            "bytea_output": "hex",
+            "standard_conforming_strings": "on",
+        }
+        if session.info.server_version >= 140_000:
+            # The server looks every second if its client is still there: a killed worker's statement ends.
+            settings["client_connection_check_interval"] = "1000"
+        calls = ", ".join(["pg_catalog.set_config(%s, %s, false)"] * len(settings))
+        values = [text for pair in settings.items() for text in pair]
+        session.execute(f"SELECT {calls}", values, prepare=False)
+
+    @contextlib.contextmanager
+    def _guarded(self, table: str = "") -> Iterator[None]:
+        """Turn psycopg's errors into ours; after a cancel every one of them is ScanCancelledError."""
+        try:
+            yield
+        except psycopg.Error as error:
+            self._sessions.refuse_cancelled()
+            raise statement_error(error, table) from None
+
+    def _rows(self, sql: LiteralString, values: dict[str, str]) -> list[tuple[Any, ...]]:
+        with self._guarded(), self._sessions.use() as session:
+            return session.execute(sql, values).fetchall()
+
+    def _fetch(self, reading: Reading) -> Iterator[pa.RecordBatch]:
+        """A small answer by a prepared SELECT, in one round trip on a warm session."""
+        statement = reading.statement
+        rows: list[tuple[Any, ...]] | None = None
+        with self._guarded(reading.table), self._sessions.use() as session:
+            cursor = session.execute(statement.sql, statement.parameters)
+            try:
+                rows = cursor.fetchall()
+            except psycopg.DataError as error:  # Python has no such date; COPY, below, names the column
+                if error.sqlstate is not None:
+                    raise
+        if rows is None:
+            yield from self._copy(reading)
+        else:
+            yield from to_batches(rows, reading.columns, table=reading.table, time_zone=self.time_zone)
+
+    def _copy(self, reading: Reading) -> Iterator[pa.RecordBatch]:
+        """A large answer by COPY. Closing the generator early ends the statement and the session."""
+        with self._guarded(reading.table), self._sessions.use() as session:
+            begin = ["BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"]
+            if self._snapshot is not None:
+                begin.append(f"SET TRANSACTION SNAPSHOT {_literal(session, '%s', (self._snapshot,))}")
+            begin.append(f"SET LOCAL application_name = {_literal(session, '%s', (f'viewloom {self._run}'[:60],))}")
+            session.execute("; ".join(begin))
+            select_text = _literal(session, reading.statement.sql, reading.statement.parameters)
+            blocks = _copied(session, f"COPY ({select_text}) TO STDOUT (FORMAT csv)", self._sessions, self.config)
+            try:
+                yield from csv_batches(
+                    blocks,
+                    reading.columns,
+                    naive=reading.naive,
+                    time_zone=self.time_zone,
+                    table=reading.table,
+                )
+            except (GeneratorExit, ConnectorError):
+                _cancel(session)
+                raise
+            session.execute("COMMIT")
+
+
+def _literal(session: Session, text: str, parameters: Sequence[object]) -> str:
+    """Text with its parameters written as literals by psycopg: COPY takes no parameters."""
+    return psycopg.ClientCursor(session).mogrify(text, parameters)
+
+
+def _copied(session: Session, sql: str, sessions: Sessions[Session], config: PostgresConfig) -> Iterator[bytes]:
+    """Run a COPY … TO STDOUT and give its rows in blocks, a small one first; polls for a cancel while it waits.
+
+    Below psycopg's Copy object, which costs twice as much per row and can't be woken while it waits.
+    """
+    connection = session.pgconn
+    connection.send_query(sql.encode())
+    answer_due = time.monotonic() + config.statement_timeout + config.connect_timeout
+    while connection.is_busy():
+        _wait(connection, answer_due, sessions)
+    result = connection.get_result()
+    if result is None or result.status != pq.ExecStatus.COPY_OUT:
+        raise _failure(result)
+    rows: list[bytes] = []
+    size, wanted = 0, FIRST_ROWS
+    while True:
+        length, data = connection.get_copy_data(1)
+        if length > 0:
+            rows.append(bytes(data))
+            size += length
+            if len(rows) < wanted and size < MOST_BYTES // 2:
+                continue
+        elif length < 0:
+            break
+        elif not (rows and not _readable(connection, 0.2)):
+            _wait(connection, time.monotonic() + config.read_timeout, sessions)
+            continue
+        sessions.refuse_cancelled()
+        yield b"".join(rows)
+        rows, size, wanted = [], 0, MOST_ROWS
+    while (result := connection.get_result()) is not None:
+        if result.status != pq.ExecStatus.COMMAND_OK:
+            raise _failure(result)
+    if rows:
+        yield b"".join(rows)
+
+
+def _failure(result: Any) -> psycopg.Error:
+    """What a result that is not the expected one says."""
+    if result is None:
+        return psycopg.OperationalError("no result")
+    return psycopg.errors.error_from_result(result, "utf-8")
+
+
+def _readable(connection: Any, seconds: float) -> bool:
+    poll = select.poll()
+    poll.register(connection.socket, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
+
+
+def _wait(connection: Any, due: float, sessions: Sessions[Session]) -> None:
+    """Wait for bytes of the server. SourceTimeoutError when time is up, ScanCancelledError after a cancel."""
+    while not _readable(connection, 0.1):
+        sessions.refuse_cancelled()
+        if time.monotonic() > due:
+            raise SourceTimeoutError(
+                "PostgreSQL fell silent within an answer", hint="look at the network, or raise read_timeout"
+            )
+    connection.consume_input()
+
+
+def _usable(session: Session) -> bool:
+    """Whether an idle session still is one: open, outside a transaction, and not ended by the server."""
+    idle = not session.closed and session.pgconn.transaction_status == pq.TransactionStatus.IDLE
+    return idle and not has_news(session.fileno())
+
+
+def _close(session: Session) -> None:
+    with contextlib.suppress(psycopg.Error):  # a lost session can't say goodbye
+        session.close()
+
+
+def _cancel(session: Session) -> None:
+    with contextlib.suppress(psycopg.Error):  # nothing runs there any more, or the server is gone
+        session.cancel_safe(timeout=2.0)
+
+
+def _rollback(session: Session) -> None:
+    session.execute("ROLLBACK")
+
+
+CONNECTOR = Postgres

@@ -1,0 +1,204 @@
+"""A ScanRequest as one SELECT in a source's dialect: identifiers quoted, every value a bound parameter."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from connectors.sdk.capabilities import Column, Table
+from connectors.sdk.scan import AllOf, Comparison, Op, Predicate, ScanRequest, SortKey, TableName, Value
+from connectors.sdk.types import SIMPLE, family
+from connectors.sdk.zones import on_naive
+
+SYMBOL = {Op.EQ: "=", Op.NE: "<>", Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: ">="}
+_FALSE, _TRUE = "1 = 0", "1 = 1"
+
+
+@dataclass(frozen=True, slots=True)
+class SqlColumn:
+    """A column as the engine sees it, and its type in the source's own words."""
+
+    column: Column
+    native: str
+    naive: bool = False  # a naive timestamp at the source, whatever the engine sees
+
+
+@dataclass(frozen=True, slots=True)
+class SqlTable:
+    """A described table with what rendering needs besides."""
+
+    table: Table
+    columns: Mapping[str, SqlColumn]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a source writes things.
+
+    `quote`: an identifier. `read`: how a column is selected, so that its values arrive in an agreed form.
+    `compared`: the column's side of a comparison with that operator, or of ORDER BY (None). `bound`: a parameter's
+    placeholder for a value of that column. `adapt`: the value that the driver binds there. `nulls`: an ORDER BY term.
+    `infinities`, `nan`: whether a float column and a parameter can hold them. `nul`: the same for U+0000 in text.
+    `largest_integer`: beyond it (either side) a parameter can't be bound.
+    """
+
+    quote: Callable[[str], str]
+    read: Callable[[str, SqlColumn], str]
+    compared: Callable[[str, SqlColumn, Op | None], str]
+    bound: Callable[[SqlColumn], str]
+    adapt: Callable[[Value, SqlColumn], object]
+    nulls: Callable[[str, SortKey], str]
+    infinities: bool = True
+    nan: bool = True
+    nul: bool = True
+    largest_integer: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL text with placeholders, and their values."""
+
+    sql: str
+    parameters: tuple[object, ...]
+
+
+def qualified(dialect: Dialect, name: TableName) -> str:
+    return ".".join(dialect.quote(part) for part in name.parts)
+
+
+def select_statement(
+    dialect: Dialect, table: SqlTable, request: ScanRequest, time_zone: ZoneInfo | None
+) -> Statement:
+    """The SELECT of a checked request; of no columns it counts the rows."""
+    parameters: list[object] = []
+    names = [name for name, _ in request.columns]
+    items = [dialect.read(dialect.quote(name), table.columns[name]) for name in names]
+    inner = ["SELECT", ", ".join(items) or "1", "FROM", qualified(dialect, request.table)]
+    if request.predicates:
+        terms = [_render(dialect, table, term, time_zone, parameters) for term in request.predicates]
+        inner += ["WHERE", " AND ".join(terms)]
+    if request.order_by:
+        keys = [
+            dialect.nulls(dialect.compared(dialect.quote(key.column), table.columns[key.column], None), key)
+            for key in request.order_by
+        ]
+        inner += ["ORDER BY", ", ".join(keys)]
+    if request.limit is not None:
+        inner += ["LIMIT", str(int(request.limit))]
+    sql = " ".join(inner)
+    if not names:
+        sql = f"SELECT count(*) FROM ({sql}) AS counted"  # noqa: S608 - rendered above, values are parameters
+    return Statement(sql, tuple(parameters))
+
+
+def _render(
+    dialect: Dialect, table: SqlTable, predicate: Predicate, zone: ZoneInfo | None, parameters: list[object]
+) -> str:
+    if isinstance(predicate, Comparison):
+        column = table.columns[predicate.column]
+        if column.naive and zone is not None:
+            predicate = on_naive(predicate, zone)
+        if isinstance(predicate, Comparison):
+            return _comparison(dialect, column, predicate, parameters)
+        table = SqlTable(table.table, {**table.columns, predicate_column(predicate): column})
+        zone = None
+    terms = [_render(dialect, table, term, zone, parameters) for term in predicate.terms]
+    if isinstance(predicate, AllOf):
+        return "(" + (" AND ".join(terms) or _TRUE) + ")"
+    return "(" + (" OR ".join(terms) or _FALSE) + ")"
+
+
+def predicate_column(predicate: Predicate) -> str:
+    """The column of a predicate's first comparison."""
+    while not isinstance(predicate, Comparison):
+        predicate = predicate.terms[0]
+    return predicate.column
+
+
+def _comparison(dialect: Dialect, column: SqlColumn, comparison: Comparison, parameters: list[object]) -> str:
+    op = comparison.op
+    plain = dialect.quote(comparison.column)
+    if op in (Op.IS_NULL, Op.IS_NOT_NULL):
+        return f"{plain} IS {'NOT ' if op is Op.IS_NOT_NULL else ''}NULL"
+    left = dialect.compared(plain, column, op)
+    values = [fold(dialect, column, op, value) for value in comparison.values]
+    if op is Op.IN:
+        kept = [value for value in values if not isinstance(value, Folded)]
+        if not kept:
+            return _FALSE
+        parameters.extend(dialect.adapt(value, column) for value in kept)
+        return f"{left} IN ({', '.join([dialect.bound(column)] * len(kept))})"
+    value = values[0]
+    if isinstance(value, Folded):
+        if value.op is None:
+            return f"{plain} IS NOT NULL" if value.holds else _FALSE
+        op, value = value.op, value.value
+    if op in SYMBOL:
+        parameters.append(dialect.adapt(value, column))
+        return f"{left} {SYMBOL[op]} {dialect.bound(column)}"
+    text = str(value).replace("!", "!!").replace("%", "!%").replace("_", "!_")
+    pattern = {Op.STARTS_WITH: f"{text}%", Op.ENDS_WITH: f"%{text}", Op.CONTAINS: f"%{text}%"}[op]
+    parameters.append(dialect.adapt(pattern, column))
+    return f"{left} LIKE {dialect.bound(column)} ESCAPE '!'"
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A comparison with a constant that the source can't take: decided here (`holds`, for all that isn't NULL),
+    or said with another operator and constant."""
+
+    holds: bool = False
+    op: Op | None = None
+    value: Value = ""
+
+
+def fold(dialect: Dialect, column: SqlColumn, op: Op, value: Value) -> Value | Folded:
+    """The constant, or what a comparison with it comes down to where the source can't hold such a value."""
+    kind = family(column.column.sql_type)
+    if isinstance(value, float) and (math.isnan(value) or math.isinf(value)) and kind == "float":
+        able = dialect.nan if math.isnan(value) else dialect.infinities
+        return value if able else _beyond(op, below=value < 0)  # NaN is the greatest of all
+    if kind == "integer" and isinstance(value, int):
+        low, high = _integer_range(column.column.sql_type)
+        return value if low <= value <= high else _beyond(op, below=value < 0)
+    if kind == "float" and isinstance(value, int):
+        return float(value) if int(float(value)) == value else Decimal(value)
+    if kind == "text":
+        text = str(value)
+        first = next((n for n, sign in enumerate(text) if _unwritable(dialect, sign)), None)
+        if first is None:
+            return value
+        if op in (Op.LT, Op.LE, Op.GT, Op.GE) and text[first] == "\0":  # 'a\0b' lies right behind 'a'
+            return Folded(op=Op.LE if op in (Op.LT, Op.LE) else Op.GT, value=text[:first])
+        if op in (Op.LT, Op.LE, Op.GT, Op.GE):
+            raise ValueError("a lone surrogate has no place in the order of texts")
+        return Folded(holds=op is Op.NE)
+    return value
+
+
+def _unwritable(dialect: Dialect, sign: str) -> bool:
+    return (sign == "\0" and not dialect.nul) or "\ud800" <= sign <= "\udfff"
+
+
+def _beyond(op: Op, *, below: bool) -> Folded:
+    """A constant that lies below or above all that the column can hold."""
+    return Folded(holds=op is Op.NE or op in ((Op.GT, Op.GE) if below else (Op.LT, Op.LE)))
+
+
+def _integer_range(sql_type: str) -> tuple[int, int]:
+    bits = SIMPLE[sql_type].bit_width
+    return (0, 2**bits - 1) if sql_type.startswith("U") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+
+
+def as_it_is(value: Value, column: SqlColumn) -> object:
+    """Bind the value as the driver does."""
+    return value
+
+
+def naive_midnight(value: date) -> datetime:
+    """A date as a naive timestamp."""
+    return datetime(value.year, value.month, value.day)
