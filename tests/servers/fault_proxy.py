@@ -169,10 +169,10 @@ class FaultProxy:
             while await reader.read(CHUNK):  # reading on: closing with unread bytes would be a reset
                 continue
         finally:
+            reset(to_server)  # first: this task may be cancelled while it waits for the two
             up.cancel()
             down.cancel()
             await asyncio.gather(up, down, return_exceptions=True)
-            reset(to_server)
 
     async def _pass_all(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         """From the client to the server, until the client has ended its side."""
