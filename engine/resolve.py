@@ -67,11 +67,14 @@ def resolve_publications(
     return _finish(tree, state)
 
 
-def resolve_workspace(select: exp.Query, catalog: WorkspaceCatalog) -> Resolved:
-    """Resolve a view's own text or an administrator's preview: its tables are views and tables of connections."""
+def resolve_workspace(select: exp.Query, catalog: WorkspaceCatalog, view: str = "") -> Resolved:
+    """Resolve a view's own text or an administrator's preview: its tables are views and tables of connections.
+
+    `view`: the name of the view whose text it is, which nothing below may use.
+    """
     state = _State(catalog, None)
     tree = normalized(select)
-    _replace_all(tree, state, {}, ())
+    _replace_all(tree, state, {}, (view.lower(),))
     return _finish(tree, state)
 
 
@@ -132,10 +135,10 @@ def _replace_publication(table: exp.Table, state: _State) -> None:
 def _replace_all(tree: exp.Expr, state: _State, closure: dict[str, int], path: tuple[str, ...]) -> None:
     for table in list(tables_of(tree)):
         if table.args.get("db"):
-            _replace_source(table, state, top=not path)
+            _replace_source(table, state, top=len(path) == 1)
         else:
-            if not path:
-                state.views.append(table.name)
+            if len(path) == 1:
+                state.views.append(spelled(state.catalog, table.name))
             _replace_view(table, table.name, state, closure, path)
 
 
@@ -196,6 +199,12 @@ def _replace_source(table: exp.Table, state: _State, top: bool) -> None:
     table.set("db", None)
     table.set("catalog", None)
     table.set("alias", alias)
+
+
+def spelled(catalog: WorkspaceCatalog, view: str) -> str:
+    """A view's name as the catalog writes it."""
+    found = catalog.view(view)
+    return found.name if found is not None else view
 
 
 def _alias(table: exp.Table) -> exp.TableAlias:
