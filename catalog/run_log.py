@@ -88,7 +88,8 @@ class RunLog:
                 self._dropped += 1
                 return False
             self._records.append(record)
-            if len(self._records) >= self._batch:
+            # Only on the way up: while the database is away the queue stays long, and not every record may try it.
+            if len(self._records) == self._batch:
                 self._wake.set()
         return True
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import RowMapping
+from sqlalchemy import ColumnElement, RowMapping, Table, exists, or_
 
 from catalog.errors import ConflictError, InvalidRecordError, NotFoundError, ViewCycleError, ViewInUseError
 from catalog.names import check_name, check_text, closest, fold
@@ -138,11 +138,21 @@ def latest_views(tx: WorkspaceTransaction) -> tuple[View, ...]:
 def kept_views(tx: WorkspaceTransaction) -> tuple[View, ...]:
     """Each view version that is the latest or pinned by a publication, by name and version."""
     known = spellings(tx, "view")
-    versions = {(row["folded"], row["latest"]) for row in tx.rows(views)}
-    versions |= {(row["view"], row["version"]) for row in tx.rows(publication_pins)}
-    rows = [row for row in tx.rows(view_versions) if (row["folded"], row["version"]) in versions]
+    rows = tx.rows(
+        view_versions, or_(_held_by(views, "folded", "latest"), _held_by(publication_pins, "view", "version"))
+    )
     records = [_record(row, known[row["folded"]]) for row in rows]
     return tuple(sorted(records, key=lambda view: (fold(view.name), view.version)))
+
+
+def _held_by(table: Table, name: str, version: str) -> ColumnElement[bool]:
+    """Whether a row of another table names a view version."""
+    return exists().where(
+        table.c.tenant_id == view_versions.c.tenant_id,
+        table.c.workspace_id == view_versions.c.workspace_id,
+        table.c[name] == view_versions.c.folded,
+        table.c[version] == view_versions.c.version,
+    )
 
 
 def drop_view(tx: WorkspaceTransaction, name: str) -> None:
