@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from catalog.records import Limits, WorkspaceCatalog
 from catalog.scope import Scope
@@ -24,14 +24,16 @@ class RequestContext:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`count`: a query of one row and column whose number goes into the encoding's count place.
+    """`count`: a query of one row and column whose number goes into the encoding's count place, and into the header
+    `count_header` when that is set.
     `headers`: besides those that every data answer has. `empty_is_missing`: no row means 404 (key access)."""
 
     query: Query
     encoding: Encoding
     content_type: str
     publications: tuple[str, ...]
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     count: Query | None = None
+    count_header: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     empty_is_missing: bool = False

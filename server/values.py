@@ -121,10 +121,11 @@ def _digits(number: Decimal) -> tuple[int, int]:
     """(digits before the point, digits behind it) that a finite number needs."""
     _, digits, exponent = number.as_tuple()
     assert isinstance(exponent, int)
+    if number == 0:
+        return 0, 0
     while len(digits) > 1 and digits[-1] == 0 and exponent < 0:
         digits, exponent = digits[:-1], exponent + 1
-    whole = 0 if number == 0 else max(0, len(digits) + exponent)
-    return whole, max(0, -exponent)
+    return max(0, len(digits) + exponent), max(0, -exponent)
 
 
 def _holds(parts: tuple[int, int], number: Decimal) -> bool:
