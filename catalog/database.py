@@ -43,7 +43,7 @@ def open_engine(url: str) -> Engine:
         raise _unusable("it is not a URL") from None
     if parsed.get_backend_name() == "sqlite":
         return _open_sqlite(parsed)
-    if parsed.get_backend_name() == "postgresql":
+    if parsed.get_backend_name() in ("postgresql", "postgres"):
         return _open_postgres(parsed)
     raise _unusable(f"{parsed.get_backend_name()!r} is not supported")
 

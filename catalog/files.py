@@ -89,9 +89,8 @@ def _check_names(files: CatalogFiles) -> None:
     for view in files.views:
         other = taken.get(fold(view.name))
         if other is not None:
-            line = view.source.count("\n", 0, max(0, view.source.upper().find("VIEW"))) + 1
             problem = f"the view {view.name!r} has the same name as {other[0]} in {other[1]}, case ignored."
-            raise FilesError(view.path, line, problem, hint="Rename one of them.")
+            raise FilesError(view.path, view.name_line, problem, hint="Rename one of them.")
         taken[fold(view.name)] = (f"the view {view.name!r}", view.path)
 
 

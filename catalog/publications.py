@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping
 
 from catalog.errors import ConflictError, InvalidRecordError, NameTakenError, NotFoundError
 from catalog.names import check_name, check_text, closest, fold
-from catalog.records import PROTOCOLS, Limits, Publication
+from catalog.records import PROTOCOLS, Limits, Publication, View
 from catalog.relations import spellings
 from catalog.tables import publication_pins, publications
 from catalog.transaction import WorkspaceTransaction
@@ -32,14 +32,15 @@ def save_publication(tx: WorkspaceTransaction, publication: Publication, expecte
     if expected_version is not None and expected_version != found:
         raise ConflictError("publication", publication.name, expected_version, found)
     view, closure = _whole_closure(tx, publication)
-    saved = dataclasses.replace(publication, view=view, closure=closure, version=found + 1)
+    key = _spelled_key(view, publication.key)
+    saved = dataclasses.replace(publication, view=view.name, closure=closure, key=key, version=found + 1)
     if row is not None:
         present = get_publication(tx, publication.name)
         if dataclasses.replace(saved, version=found) == present:
             return present
     tx.changed = True
     values = {
-        "view": fold(view),
+        "view": fold(saved.view),
         "row_key": list(saved.key),
         "key_kind": saved.key_kind,
         "protocols": sorted(saved.protocols),
@@ -57,8 +58,8 @@ def save_publication(tx: WorkspaceTransaction, publication: Publication, expecte
     return saved
 
 
-def _whole_closure(tx: WorkspaceTransaction, publication: Publication) -> tuple[str, dict[str, int]]:
-    """The view's name and the pins, names spelled as the views are; checked to be whole."""
+def _whole_closure(tx: WorkspaceTransaction, publication: Publication) -> tuple[View, dict[str, int]]:
+    """The view at its pinned version, and the pins, names spelled as the views are; checked to be whole."""
     pins = {fold(name): number for name, number in publication.closure.items()}
     if fold(publication.view) not in pins:
         raise InvalidRecordError("closure", f"it does not pin the view {publication.view!r} itself.")
@@ -69,7 +70,18 @@ def _whole_closure(tx: WorkspaceTransaction, publication: Publication) -> tuple[
         missing = [used for used in view.uses_views if fold(used) not in pins]
         if missing:
             raise InvalidRecordError("closure", f"it does not pin {missing[0]!r}, which {view.name!r} uses.")
-    return get_view(tx, publication.view, None).name, closure
+    return get_view(tx, publication.view, pins[fold(publication.view)]), closure
+
+
+def _spelled_key(view: View, key: tuple[str, ...]) -> tuple[str, ...]:
+    """The key's columns, spelled as the view's are."""
+    columns = {fold(column.name): column.name for column in view.columns}
+    for column in key:
+        if fold(column) not in columns:
+            near = closest(column, columns.values())
+            hint = f"Did you mean {near!r}?" if near else f"Its columns are {', '.join(columns.values())}."
+            raise InvalidRecordError("key", f"the view {view.name!r} has no column {column!r}.", hint=hint)
+    return tuple(columns[fold(column)] for column in key)
 
 
 def check_publication(publication: Publication) -> None:

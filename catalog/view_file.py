@@ -17,7 +17,7 @@ from sqlglot.errors import TokenError
 
 from catalog.errors import FilesError, InvalidNameError
 from catalog.names import check_name, closest, fold
-from catalog.records import View
+from catalog.records import Problem, View
 
 BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 WORD = re.compile(r"[^\W\d]\w*")
@@ -30,7 +30,8 @@ SHAPE = (
 @dataclass(frozen=True, slots=True)
 class ViewText:
     """A view as its author wrote it, not checked. `source`: the whole file. `line`, `column`: where `sql` begins
-    in it, 1-based, to translate the places of problems. `column_comments`: by the name as written, none empty."""
+    in it, 1-based. `column_comments`: by the name as written, none empty. `name_line`, `comment_lines`: where the
+    name and the columns' comments stand."""
 
     name: str
     sql: str
@@ -40,6 +41,8 @@ class ViewText:
     path: str = ""
     line: int = 1
     column: int = 1
+    name_line: int = 1
+    comment_lines: Mapping[str, int] = field(default_factory=dict)
 
 
 def parse_view(source: str, path: str) -> ViewText:
@@ -50,6 +53,7 @@ def parse_view(source: str, path: str) -> ViewText:
         reader.word("OR")
         reader.word("REPLACE")
     reader.word("VIEW")
+    name_line = reader.line()
     name = reader.name("view")
     if reader.is_kind(TokenType.L_PAREN):
         raise reader.error("a list of column names is not supported.", "Name the columns in the SELECT with AS.")
@@ -58,7 +62,7 @@ def parse_view(source: str, path: str) -> ViewText:
     begin, stop = _without_breaks(source, start, end)
     if not source[begin:stop].strip():
         raise reader.error("the view has no SQL after AS.", SHAPE)
-    comment, column_comments = _comments(reader, name)
+    comment, column_comments, comment_lines = _comments(reader, name)
     line_start = source.rfind("\n", 0, begin) + 1
     return ViewText(
         name=name,
@@ -69,6 +73,8 @@ def parse_view(source: str, path: str) -> ViewText:
         path=path,
         line=source.count("\n", 0, begin) + 1,
         column=begin - line_start + 1,
+        name_line=name_line,
+        comment_lines=comment_lines,
     )
 
 
@@ -82,10 +88,10 @@ def _without_breaks(source: str, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-def _comments(reader: _Reader, view: str) -> tuple[str, dict[str, str]]:
+def _comments(reader: _Reader, view: str) -> tuple[str, dict[str, str], dict[str, int]]:
     comment: str | None = None
     columns: dict[str, str] = {}
-    seen: set[str] = set()
+    lines: dict[str, int] = {}
     while not reader.at_end():
         for word in ("COMMENT", "ON"):
             reader.word(word)
@@ -103,11 +109,11 @@ def _comments(reader: _Reader, view: str) -> tuple[str, dict[str, str]]:
             continue
         reader.kind(TokenType.DOT, "a dot and a column's name")
         column = reader.name("column")
-        if fold(column) in seen:
+        if fold(column) in map(fold, lines):
             raise FilesError(reader.path, line, f"the column {column!r} has two comments.", hint="Take one out.")
-        seen.add(fold(column))
+        lines[column] = line
         columns[column] = reader.comment_text()
-    return comment or "", {column: text for column, text in columns.items() if text}
+    return comment or "", {column: text for column, text in columns.items() if text}, lines
 
 
 class _Reader:
@@ -271,9 +277,22 @@ def with_comments(view: View, text: ViewText) -> View:
         if fold(column) not in names:
             near = closest(column, names.values())
             hint = f"Did you mean {near!r}?" if near else f"Its columns are {', '.join(names.values())}."
-            raise FilesError(text.path, 1, f"the view {view.name!r} has no column {column!r} to comment.", hint=hint)
+            line = text.comment_lines.get(column, 1)
+            raise FilesError(
+                text.path, line, f"the view {view.name!r} has no column {column!r} to comment.", hint=hint
+            )
     comments = _folded(text)
     columns = tuple(
         dataclasses.replace(column, comment=comments.get(fold(column.name), "")) for column in view.columns
     )
     return dataclasses.replace(view, columns=columns, comment=text.comment, source=text.source)
+
+
+def problem_in_file(text: ViewText, problem: Problem) -> FilesError:
+    """A problem of a view's SQL, placed in the view's file."""
+    column = problem.column + (text.column - 1 if problem.line == 1 else 0)
+    error = FilesError(
+        text.path, text.line + problem.line - 1, f"column {column}: {problem.message}", hint=problem.hint
+    )
+    error.details |= {"column": column, "problem": problem.code}
+    return error

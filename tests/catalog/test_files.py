@@ -130,7 +130,7 @@ def test_names_are_compared_over_all_files(tmp_path: Path) -> None:
     directory = write(tmp_path / "a", connections="erp: {connector: x}", view_v=view_v)
     with pytest.raises(FilesError, match=r"views/v.sql, line 1: the view 'Erp' has the same name as the connection"):
         read_files(directory)
-    directory = write(tmp_path / "b", view_w=view_w, view_x="-- two\n" + view_w.replace("w", '"W"'))
+    directory = write(tmp_path / "b", view_w=view_w, view_x="-- review\n" + view_w.replace("w", '"W"'))
     with pytest.raises(FilesError, match=r"views/x.sql, line 2: .* the view 'w' in views/w.sql"):
         read_files(directory)
 
@@ -156,7 +156,7 @@ def test_files_to_catalog_to_files_is_byte_identical_for_views(
     columns = (ViewColumn("id", "BIGINT"), ViewColumn("x", "VARCHAR"))
     for text in files.views:
         plant.save_view(with_comments(view(text.name, text.sql, columns=columns), text))
-    plant.save_publication(Publication("p", "plain", {"plain": 1}, ("id",), "declared"))
+    plant.save_publication(Publication("p", "plain", {"plain": 1}, ("ID",), "declared"))
     two = tmp_path / "two"
     exported = files_of(plant.read())
     write_files(two, exported)

@@ -28,8 +28,10 @@ def test_a_publication_comes_back_as_it_was_saved(filled: WorkspaceStore) -> Non
     assert filled.read().publication("late") == LATE
 
 
-def test_names_in_a_closure_are_spelled_as_the_views_are(filled: WorkspaceStore) -> None:
-    saved = filled.save_publication(dataclasses.replace(LATE, view="LATE", closure={"LATE": 1, "Orders": 1}))
+def test_names_in_a_closure_and_a_key_are_spelled_as_the_views(filled: WorkspaceStore) -> None:
+    saved = filled.save_publication(
+        dataclasses.replace(LATE, view="LATE", closure={"LATE": 1, "Orders": 1}, key=("A",))
+    )
     assert saved == LATE
 
 
@@ -76,6 +78,7 @@ def test_publications_whose_names_differ_in_case_only_are_refused(filled: Worksp
         ({"protocols": frozenset()}, "protocols"),
         ({"key": (), "key_kind": "proven"}, "key_kind"),
         ({"key_kind": None}, "key_kind"),
+        ({"key": ("b",)}, "key"),
         ({"key_kind": "guessed"}, "key_kind"),
         ({"limits": Limits(page_size=0)}, "limits.page_size"),
         ({"limits": Limits(max_rows=True)}, "limits.max_rows"),

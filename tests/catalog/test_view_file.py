@@ -5,8 +5,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.errors import FilesError
-from catalog.records import ViewColumn
-from catalog.view_file import ViewText, parse_view, same_text, view_text, with_comments, write_name, write_view
+from catalog.records import Problem, ViewColumn
+from catalog.view_file import (
+    ViewText,
+    parse_view,
+    problem_in_file,
+    same_text,
+    view_text,
+    with_comments,
+    write_name,
+    write_view,
+)
 from tests.catalog.sample import view
 
 AUTHORS = """\
@@ -101,8 +110,17 @@ def test_comments_go_to_the_columns_without_regard_to_case() -> None:
     text = parse_view(source, "v.sql")
     checked = with_comments(view("v", columns=(ViewColumn("a", "INTEGER", comment="old"),)), text)
     assert (checked.comment, checked.columns[0].comment, checked.source) == ("y", "x", text.source)
-    with pytest.raises(FilesError, match="no column 'A' to comment"):
+    text = parse_view("CREATE VIEW v AS SELECT 1 AS b;\nCOMMENT ON COLUMN v.A IS 'x'", "v.sql")
+    with pytest.raises(FilesError, match=r"v.sql, line 2: .* no column 'A' to comment"):
         with_comments(view("v", columns=(ViewColumn("b", "INTEGER"),)), text)
+
+
+@pytest.mark.parametrize(("place", "found"), [((1, 1), (2, 18)), ((2, 3), (3, 3))])
+def test_a_problem_of_the_sql_is_placed_in_the_file(place: tuple[int, int], found: tuple[int, int]) -> None:
+    text = parse_view("-- one\nCREATE VIEW v AS SELECT\n  x;", "v.sql")
+    error = problem_in_file(text, Problem("unknown_column", "there is no column 'x'", *place, "Look."))
+    assert (error.details["line"], error.details["column"]) == found
+    assert error.message == f"v.sql, line {found[0]}: column {found[1]}: there is no column 'x'"
 
 
 @pytest.mark.parametrize(("name", "written"), [("orders", "orders"), ("Orders", '"Orders"'), ("as", '"as"')])
