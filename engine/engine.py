@@ -12,7 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlglot import exp
@@ -37,10 +37,14 @@ SecretResolver = Callable[[Connection], Mapping[str, object]]
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A plan with its DuckDB statement in pieces: text, and between the texts indexes of parameters."""
+    """A plan with its DuckDB statement in pieces: text, and between the texts indexes of parameters.
+
+    `shape`: the caller's own statement without its literals, for run records.
+    """
 
     plan: Plan
     pieces: tuple[str | int, ...]
+    shape: str = ""
 
     def statement(self, parameters: Sequence[Parameter]) -> Statement:
         """The statement and scans with the caller's values in."""
@@ -67,20 +71,31 @@ class Engine:
         workspace_names: bool = False,
     ) -> Prepared:
         """The query's plan: from the cache when a query of this shape was planned over this catalog version."""
-        types = tuple(p.sql_type for p in query.parameters)
-        shape = query.select.sql(dialect="duckdb")
-        key = (catalog.tenant, catalog.workspace, catalog.version, readable, workspace_names, types, shape)
+        found = self.cached(query, catalog, readable, workspace_names)
+        if found is not None:
+            return found
+        plan = plan_query(query, catalog, readable, workspace_names=workspace_names)
+        prepared = replace(prepared_plan(plan), shape=statement_shape(query.select))
+        with self._lock:
+            self._plans[_plan_key(query, catalog, readable, workspace_names)] = prepared
+            while len(self._plans) > PLAN_CACHE_SIZE:
+                self._plans.popitem(last=False)
+        return prepared
+
+    def cached(
+        self,
+        query: Query,
+        catalog: WorkspaceCatalog,
+        readable: frozenset[str] | None = None,
+        workspace_names: bool = False,
+    ) -> Prepared | None:
+        """The plan if it is in the cache; quick enough for an event loop."""
+        key = _plan_key(query, catalog, readable, workspace_names)
         with self._lock:
             found = self._plans.get(key)
             if found is not None:
                 self._plans.move_to_end(key)
-                return found
-        prepared = prepared_plan(plan_query(query, catalog, readable, workspace_names=workspace_names))
-        with self._lock:
-            self._plans[key] = prepared
-            while len(self._plans) > PLAN_CACHE_SIZE:
-                self._plans.popitem(last=False)
-        return prepared
+            return found
 
     def run_job(
         self,
@@ -197,6 +212,22 @@ class _JobError(Exception):
     def __init__(self, event: dict[str, object]) -> None:
         super().__init__(str(event["code"]))
         self.event = event
+
+
+def _plan_key(
+    query: Query, catalog: WorkspaceCatalog, readable: frozenset[str] | None, workspace_names: bool
+) -> tuple[object, ...]:
+    types = tuple(p.sql_type for p in query.parameters)
+    shape = query.select.sql(dialect="duckdb")
+    return catalog.tenant, catalog.workspace, catalog.version, readable, workspace_names, types, shape
+
+
+def statement_shape(select: exp.Query) -> str:
+    """A caller's statement with every literal replaced by `?`."""
+    copy = select.copy()
+    for literal in list(copy.find_all(exp.Literal)):
+        literal.replace(exp.Placeholder())
+    return copy.sql(dialect="duckdb")
 
 
 def prepared_plan(plan: Plan) -> Prepared:

@@ -154,3 +154,27 @@ def scan_from_json(data: dict[str, object]) -> Scan:
         limit=cast("int | None", data["limit"]),
         row_estimate=cast("int | None", data["row_estimate"]),
     )
+
+
+def shape(scan: Scan) -> str:
+    """A scan in words, without any value: columns, predicates with placeholders, order, limit."""
+    parts = [", ".join(column.source for column in scan.columns)]
+    if scan.predicates:
+        parts.append("where " + " and ".join(describe(predicate) for predicate in scan.predicates))
+    if scan.order_by:
+        parts.append("order by " + ", ".join(k.column + (" desc" if k.descending else "") for k in scan.order_by))
+    if scan.limit is not None:
+        parts.append(f"limit {scan.limit}")
+    return " ".join(parts)
+
+
+def describe(predicate: Predicate) -> str:
+    """A predicate in words, with placeholders for its values: `status in (3 values)`, `order_id eq ?`."""
+    if isinstance(predicate, Comparison):
+        if not predicate.values:
+            return f"{predicate.column} {predicate.op}"
+        many = len(predicate.values) > 1
+        return f"{predicate.column} {predicate.op} " + (f"({len(predicate.values)} values)" if many else "?")
+    word = " and " if isinstance(predicate, AllOf) else " or "
+    assert isinstance(predicate, AllOf | AnyOf)
+    return "(" + word.join(describe(term) for term in predicate.terms) + ")"

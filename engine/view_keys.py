@@ -7,6 +7,7 @@ can't multiply its rows: an INNER or LEFT JOIN whose equalities cover a key of t
 from __future__ import annotations
 
 from collections.abc import Mapping
+
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope
 
-from connectors.sdk import AllOf, AnyOf, Comparison, Predicate, Table
+from connectors.sdk import Predicate, Table
 from engine.plan import Note, Plan
 from engine.predicates import conjuncts, push, rejects_null
 from engine.rules.scopes import (
@@ -28,6 +28,7 @@ from engine.rules.scopes import (
     scopes,
     sources_of,
 )
+from engine.scans import describe
 
 
 def push_filters(plan: Plan, tables: Mapping[str, Table]) -> Plan:
@@ -172,18 +173,6 @@ def _inside(condition: exp.Expr, alias: str, derived: Scope, arm: Scope) -> exp.
         else:
             column.replace(replacement)
     return copy if known else None
-
-
-def describe(predicate: Predicate) -> str:
-    """A predicate in words, with placeholders for its values: `status in (3 values)`, `order_id eq ?`."""
-    if isinstance(predicate, Comparison):
-        if not predicate.values:
-            return f"{predicate.column} {predicate.op}"
-        many = len(predicate.values) > 1
-        return f"{predicate.column} {predicate.op} " + (f"({len(predicate.values)} values)" if many else "?")
-    word = " and " if isinstance(predicate, AllOf) else " or "
-    assert isinstance(predicate, AllOf | AnyOf)
-    return "(" + word.join(describe(term) for term in predicate.terms) + ")"
 
 
 def _shape(condition: exp.Expr) -> str:

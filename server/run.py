@@ -1,0 +1,164 @@
+"""One run, seen from the event loop: a worker is awaited, its frames are read, its end is always accounted for."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.engine import Engine
+from engine.errors import DeadlineError, EngineError, NoWorkerError, QueryCancelledError, WorkerDiedError
+from engine.frames import event_frame
+from engine.job import Job, job_to_json
+from engine.outcome import error_from_event, error_from_exit
+from engine.pool import WorkerProcess
+from server.read_ahead import ReadAhead
+
+RECEIVE_BYTES = 262_144
+CANCEL_SECONDS = 1.0
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """A job in a worker. `head` resolves when the answer has begun, or to the error that came before it;
+    `result` is the worker's report, `error` what broke the answer after its head."""
+
+    engine: Engine
+    job: Job
+    tenant: str
+    small: bool
+    ahead: ReadAhead
+    queue_timeout: float
+    deadline: float
+    head: asyncio.Future[dict[str, Any]] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    result: dict[str, Any] = field(default_factory=dict)
+    error: EngineError | None = None
+    seconds_queued: float = 0.0
+    _worker: WorkerProcess | None = None
+    _task: asyncio.Task[None] | None = None
+    _over: bool = False
+
+    def start(self) -> None:
+        """Begin: queue for a worker, then read it."""
+        self._task = asyncio.create_task(self._drive())
+
+    async def cancel(self) -> None:
+        """Nobody wants the answer: end the statement at the sources, then the job, at last the process."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def wait(self) -> None:
+        """Until the worker has ended its job."""
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _drive(self) -> None:
+        try:
+            await self._acquire()
+            await asyncio.wait_for(self._converse(), max(0.05, self.deadline - time.monotonic()))
+        except asyncio.CancelledError:
+            self._fail(QueryCancelledError("the caller went away"))
+            await asyncio.shield(self._end_job())
+            raise
+        except TimeoutError:
+            self._fail(DeadlineError("the query took longer than it may", hint="filter earlier or ask for less"))
+            await self._end_job()
+        except EngineError as error:
+            self._fail(error)
+            self._release(healthy=self._over)
+        except Exception:
+            self._fail(WorkerDiedError("the worker process broke off"))
+            self._release(healthy=False)
+            raise
+        else:
+            self._release(healthy=True)
+        finally:
+            self.ahead.finish()
+
+    async def _acquire(self) -> None:
+        started = time.monotonic()
+        future = self.engine.pool.acquire(self.tenant, self.small)
+        if future.done():
+            self._worker = future.result()
+        else:
+            try:
+                self._worker = await asyncio.wait_for(asyncio.wrap_future(future), self.queue_timeout)
+            except TimeoutError:
+                raise NoWorkerError("no worker was free in time", hint="try again in a few seconds") from None
+            finally:
+                if self._worker is None and not future.cancel() and future.done() and future.exception() is None:
+                    # The worker came in the very moment in which we gave up.
+                    self.engine.pool.release(future.result(), healthy=True)
+        self.seconds_queued = time.monotonic() - started
+
+    async def _converse(self) -> None:
+        worker = self._worker
+        assert worker is not None
+        loop = asyncio.get_running_loop()
+        worker.socket.setblocking(False)
+        await loop.sock_sendall(worker.socket, event_frame(job_to_json(self.job)))
+        while not self._over:
+            received = await self._receive(worker)
+            for message in worker.reader.feed(received):
+                event = message.event
+                if event is None:
+                    await self.ahead.put(message.data)
+                elif event["event"] == "head":
+                    if not self.head.done():
+                        self.head.set_result(event)
+                elif event["event"] == "done":
+                    self.result, self._over = event, True
+                elif event["event"] == "error":
+                    self._over = True
+                    raise error_from_event(event)
+
+    async def _receive(self, worker: WorkerProcess) -> bytes:
+        try:
+            received = await asyncio.get_running_loop().sock_recv(worker.socket, RECEIVE_BYTES)
+        except OSError:
+            received = b""
+        if received:
+            return received
+        status = await asyncio.to_thread(worker.process.wait)
+        raise error_from_exit(status, worker.over_memory)
+
+    async def _end_job(self) -> None:
+        """Ask the worker to stop and read on until it has, for a second; then kill it."""
+        worker = self._worker
+        if worker is None or self._over:
+            self._release(healthy=True)
+            return
+        try:
+            await asyncio.wait_for(self._drain(worker), CANCEL_SECONDS)
+            healthy = True
+        except (TimeoutError, EngineError, OSError, ValueError):
+            worker.kill()
+            healthy = False
+        self._release(healthy)
+
+    async def _drain(self, worker: WorkerProcess) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(worker.socket, event_frame({"job": "cancel", "run": self.job.run}))
+        while True:
+            received = await self._receive(worker)
+            for message in worker.reader.feed(received):
+                if message.event is not None and message.event["event"] in ("done", "error"):
+                    return
+
+    def _fail(self, error: EngineError) -> None:
+        self.error = error
+        if not self.head.done():
+            self.head.set_exception(error)
+            # The caller may be gone: nobody need ever look at it.
+            self.head.exception()
+
+    def _release(self, healthy: bool) -> None:
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            if healthy:
+                self.engine.pool.release(worker, healthy=True)
+            else:
+                # Ending a process waits for it: not on the event loop.
+                asyncio.get_running_loop().run_in_executor(None, self.engine.pool.release, worker, False)
