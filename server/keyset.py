@@ -18,11 +18,10 @@ from dataclasses import dataclass, replace
 from sqlglot import exp
 
 from connectors.sdk.scan import Value
-from connectors.sdk.types import SIMPLE, decimal_parts
 from engine.encoders.page_token import read_token
 from engine.errors import ParameterValueError
 from engine.query import Parameter
-from server.values import bind, fit_value
+from server.values import bind, fit_value, is_comparable
 
 HIDDEN = "__after"
 
@@ -51,10 +50,7 @@ def with_key(terms: Iterable[OrderTerm], key: Iterable[OrderTerm]) -> tuple[Orde
 
 def can_page(terms: Sequence[OrderTerm]) -> bool:
     """Whether every term has a type whose values a token can carry."""
-    return all(
-        t.sql_type in SIMPLE or t.sql_type in ("HUGEINT", "UHUGEINT") or decimal_parts(t.sql_type) is not None
-        for t in terms
-    )
+    return all(is_comparable(term.sql_type) for term in terms)
 
 
 def ordered(select: exp.Select, terms: Sequence[OrderTerm]) -> exp.Select:

@@ -10,20 +10,21 @@ from engine.resolve import suggest
 from server.answer import RequestContext
 
 
+def is_readable(context: RequestContext, publication: Publication, protocol: str) -> bool:
+    """Whether this request may read a publication by a protocol ("odata", "rest", "sql")."""
+    return protocol in publication.protocols and context.scope.may_read(publication.name)
+
+
 def readable_publications(context: RequestContext, protocol: str) -> tuple[Publication, ...]:
-    """Every publication that this request may read by a protocol ("odata", "rest", "sql"), by name."""
-    found = (
-        publication
-        for publication in context.catalog.publications.values()
-        if protocol in publication.protocols and context.scope.may_read(publication.name)
-    )
+    """Every publication that this request may read by a protocol, by name."""
+    found = (p for p in context.catalog.publications.values() if is_readable(context, p, protocol))
     return tuple(sorted(found, key=lambda publication: publication.name))
 
 
 def readable_publication(context: RequestContext, name: str, protocol: str) -> Publication:
     """One of them, case ignored. Raises UnknownNameError, in the words of `engine.resolve`, for any other."""
     publication = context.catalog.publication(name)
-    if publication is None or protocol not in publication.protocols or not context.scope.may_read(publication.name):
+    if publication is None or not is_readable(context, publication, protocol):
         raise unknown_publication(name, (p.name for p in readable_publications(context, protocol)))
     return publication
 

@@ -50,6 +50,12 @@ def bind(parameters: list[Parameter], sql_type: str, value: Value | None) -> exp
     return parameter(len(parameters) - 1, sql_type)
 
 
+def is_comparable(sql_type: str) -> bool:
+    """Whether values of a column type can be given in a request or a page token, and compared; those of lists,
+    structs and intervals can't."""
+    return sql_type in _PARSERS or decimal_parts(sql_type) is not None
+
+
 def parse_value(column: str, sql_type: str, text: str) -> Parameter:
     """A text from a URL as a parameter to compare a column with.
 

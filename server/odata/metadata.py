@@ -35,6 +35,24 @@ _EDM = "http://docs.oasis-open.org/odata/ns/edm"
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
+def metadata_document(context: RequestContext, accept: str = "", form: str | None = None) -> tuple[str, bytes]:
+    """(content type, document) in the form asked for by `$format`, else by the Accept header."""
+    if wants_json(accept, form):
+        return JSON_CONTENT_TYPE, metadata_json(context)
+    return XML_CONTENT_TYPE, metadata_xml(context)
+
+
+def wants_json(accept: str, form: str | None = None) -> bool:
+    """Whether the caller wants CSDL JSON: `$format` says so, or Accept names JSON alone.
+
+    Power Query names JSON first and needs XML, so whoever takes anything else besides gets XML.
+    """
+    if form is not None:
+        return form.partition(";")[0].strip().lower() in ("json", "application/json")
+    ranges = [part.partition(";")[0].strip().lower() for part in accept.split(",") if part.strip()]
+    return bool(ranges) and all(name == "application/json" for name in ranges)
+
+
 def metadata_xml(context: RequestContext) -> bytes:
     """CSDL XML of the workspace, as this request may see it."""
     # The prefixes are written by hand: ElementTree's own ones (ns0) are legal, but not what clients are tested with.

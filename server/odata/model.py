@@ -13,11 +13,10 @@ import re
 from dataclasses import dataclass
 
 from catalog.records import Publication, View, ViewColumn
-from engine.errors import UnknownNameError
 from server.answer import RequestContext
 from server.odata.edm_types import EdmType, edm_type, may_be_key
-from server.odata.names import encode_name
-from server.publications import key_columns, published_view, readable_publications, unknown_publication
+from server.odata.names import decode_name, encode_name
+from server.publications import is_readable, key_columns, published_view, readable_publications, unknown_publication
 
 PROTOCOL = "odata"
 CONTAINER = "Default"
@@ -75,11 +74,17 @@ def entity_sets(context: RequestContext) -> tuple[EntitySet, ...]:
 
 def find_entity_set(context: RequestContext, name: str) -> EntitySet:
     """An entity set by its identifier. Raises UnknownNameError when there is none that this request may read."""
-    publications = readable_publications(context, PROTOCOL)
-    for publication in publications:
-        if encode_name(publication.name) == name:
+    try:
+        candidates = [context.catalog.publication(decode_name(name))]
+    except ValueError:  # a shortened identifier is found by comparing
+        candidates = list(readable_publications(context, PROTOCOL))
+    for publication in candidates:
+        if publication is None or encode_name(publication.name) != name:
+            continue
+        if is_readable(context, publication, PROTOCOL):
             return _entity_set(context, publication)
-    raise _unknown(name, publications)
+    readable = readable_publications(context, PROTOCOL)
+    raise unknown_publication(name, (encode_name(publication.name) for publication in readable))
 
 
 def _entity_set(context: RequestContext, publication: Publication) -> EntitySet:
@@ -100,7 +105,3 @@ def _entity_set(context: RequestContext, publication: Publication) -> EntitySet:
     return EntitySet(
         name, type_name, publication, view, tuple(properties.values()), tuple(properties[c.name] for c in key)
     )
-
-
-def _unknown(name: str, publications: tuple[Publication, ...]) -> UnknownNameError:
-    return unknown_publication(name, (encode_name(publication.name) for publication in publications))

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from connectors.sdk.types import SIMPLE, decimal_parts
 from server.odata.model import EntitySet
+from server.values import is_comparable
 
 CORE = "Org.OData.Core.V1"
 CAPABILITIES = "Org.OData.Capabilities.V1"
@@ -76,8 +76,3 @@ def set_annotations(entity_set: EntitySet) -> Annotations:
     }
     terms = tuple((f"{CAPABILITIES}.{term}", value) for term, value in described.items())
     return description(entity_set.comment) + terms
-
-
-def is_comparable(sql_type: str) -> bool:
-    """Whether values of a type can be given in a request and compared; lists, structs and intervals can't."""
-    return sql_type in SIMPLE or sql_type in ("HUGEINT", "UHUGEINT") or decimal_parts(sql_type) is not None

@@ -26,8 +26,10 @@ _ERRORS = {
     "401": "No valid key was given.",
     "404": "There is no such publication for this key.",
     "406": "None of the accepted formats can be written.",
-    "429": "Too many requests, or all workers are busy; Retry-After says when to come again.",
+    "409": "The declared key was seen twice while paging.",
+    "422": "A value met while reading can't be computed with, or the answer is larger than it may be.",
     "502": "A source of the publication failed.",
+    "503": "All workers are busy; Retry-After says when to come again.",
     "504": "A source, or the answer, took too long.",
 }
 
@@ -180,17 +182,12 @@ _SECURITY: dict[str, object] = {
 }  # fmt: skip
 _ERROR_SCHEMA: dict[str, object] = {
     "type": "object",
-    "required": ["error"],
+    "required": ["code", "message"],
     "properties": {
-        "error": {
-            "type": "object",
-            "required": ["code", "message"],
-            "properties": {
-                "code": {"type": "string"},
-                "message": {"type": "string"},
-                "hint": {"type": "string"},
-                "details": {"type": "object"},
-            },
-        }
+        "code": {"type": "string", "description": "stable; the reference of errors explains each"},
+        "message": {"type": "string"},
+        "hint": {"type": "string", "description": "what to do"},
+        "details": {"type": "object"},
+        "run": {"type": "string", "description": "the run's id, for its record and the log"},
     },
 }

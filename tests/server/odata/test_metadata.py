@@ -14,7 +14,7 @@ from lxml import etree  # type: ignore[import-untyped]
 from catalog.records import ViewColumn
 from engine.errors import UnknownNameError
 from server.answer import RequestContext
-from server.odata.metadata import metadata_json, metadata_xml, service_document
+from server.odata.metadata import metadata_document, metadata_json, metadata_xml, service_document
 from server.odata.model import find_entity_set, service_root
 from server.odata.names import encode_name
 from tests.server.sample import ORDER_COLUMNS, context, orders_context, publication, view
@@ -175,3 +175,37 @@ def test_urls_in_the_service_document_are_ascii_and_titles_are_the_names() -> No
     assert member["name"] == "Größe_x0020_2"
     assert member["title"] == "Größe 2"
     assert member["url"].endswith("/plant/Gr%C3%B6%C3%9Fe_x0020_2")
+
+
+POWER_QUERY = (
+    "application/json;odata.metadata=minimal;q=1.0,application/json;odata=minimalmetadata;q=0.9,"
+    "application/atomsvc+xml;q=0.8,application/atom+xml;q=0.8,application/xml;q=0.7,text/plain;q=0.7"
+)
+
+
+@pytest.mark.parametrize(
+    ("accept", "form", "content_type"),
+    [
+        ("", None, "application/xml;charset=utf-8"),
+        ("*/*", None, "application/xml;charset=utf-8"),
+        (POWER_QUERY, None, "application/xml;charset=utf-8"),
+        ("application/xml", None, "application/xml;charset=utf-8"),
+        ("application/json", None, "application/json"),
+        ("application/json;odata.metadata=minimal, application/json", None, "application/json"),
+        ("application/xml", "json", "application/json"),
+        ("application/json", "xml", "application/xml;charset=utf-8"),
+        ("application/xml", "application/json;odata.metadata=full", "application/json"),
+    ],
+)
+def test_xml_is_the_form_for_all_who_do_not_ask_for_json_alone(
+    accept: str, form: str | None, content_type: str
+) -> None:
+    found, document = metadata_document(orders_context(), accept, form)
+    assert found == content_type
+    assert document.startswith(b"{" if "json" in content_type else b"<?xml")
+
+
+@pytest.mark.parametrize("name", [*AWKWARD[:7], "x" * 128, " " * 128, "ä b" * 42])
+def test_an_entity_set_is_found_by_its_identifier(name: str) -> None:
+    seen = context([publication(name, "v")], [view("v", [ViewColumn("x", "DATE")])])
+    assert find_entity_set(seen, encode_name(name)).publication.name == name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -15,6 +16,7 @@ from engine.encoders.page_token import write_token
 from engine.errors import ParameterValueError, UnknownNameError
 from engine.parse import check_nodes
 from engine.query import Query
+from engine.resolve import resolve_publications
 from server.answer import Answer, RequestContext
 from server.rest.errors import RestCombinationError, RestRequestError, RestSyntaxError, RestUnknownNameError
 from server.rest.routes import rest_answer
@@ -319,3 +321,31 @@ def test_the_deepest_group_that_can_be_read_can_be_run(run: Run) -> None:
     assert ids(run, deep) == [1]
     with pytest.raises(RestRequestError):
         answer("or=(" + "and(" * 20 + "order_id.eq.1" + ")" * 21)
+
+
+def resolved(found: Answer, where: RequestContext) -> list[tuple[Any, ...]]:
+    """Runs a query as the engine resolves it: publications replaced by their views' SQL, all names qualified."""
+    tree = resolve_publications(found.query.select, where.catalog, where.scope.publications).select
+    return duckdb.execute(tree.sql("duckdb"), [p.value for p in found.query.parameters]).fetchall()
+
+
+def test_the_engine_resolves_every_shape_of_query_to_the_same_rows() -> None:
+    sql = '''SELECT * FROM (VALUES (1, 'b', 10, 'x'), (2, 'a', NULL, 'y'), (3, 'a', 30, NULL))
+             AS t("Id", "net ""weight""", "order", "Größe")'''
+    names = {"Id": "INTEGER", 'net "weight"': "VARCHAR", "order": "INTEGER", "Größe": "VARCHAR"}
+    base = view("The View", [ViewColumn(name, sql_type) for name, sql_type in names.items()])
+    where = context([publication("My Orders", "The View", ("Id",))], [replace(base, sql=sql, expanded_sql=sql)])
+
+    def ask(text: str) -> list[tuple[Any, ...]]:
+        return resolved(rest_answer(where, "my orders", text.encode()), where)
+
+    assert ask("Id=gt.1&order=Id") == [(2, "a", None, "y"), (3, "a", 30, None)]
+    assert ask("select=Id:order,order:Id&order=Id.desc&id=neq.2") == [(30, 3), (10, 1)]
+    weight = "net+%22weight%22"
+    assert ask(f"select=id&{weight}=like.a*&order=%22order%22&limit=1") == [(3, 30, 3), (2, None, 2)]
+    token = write_token([30, 3])
+    assert ask(f"select=id&{weight}=like.a*&order=%22order%22&limit=1&after={token}") == [(2, None, 2)]
+    assert ask("or=(Größe.ilike.X,Größe.is.null)&select=Größe,x:id&order=id") == [
+        ("x", 1),
+        (None, 3),
+    ]
