@@ -39,12 +39,13 @@ SecretResolver = Callable[[Connection], Mapping[str, object]]
 class Prepared:
     """A plan with its DuckDB statement in pieces: text, and between the texts indexes of parameters.
 
-    `shape`: the caller's own statement without its literals, for run records.
+    `shape`: the caller's own statement without its literals, for run records. `names`: of the output columns.
     """
 
     plan: Plan
     pieces: tuple[str | int, ...]
     shape: str = ""
+    names: tuple[str, ...] = ()
 
     def statement(self, parameters: Sequence[Parameter]) -> Statement:
         """The statement and scans with the caller's values in."""
@@ -75,7 +76,8 @@ class Engine:
         if found is not None:
             return found
         plan = plan_query(query, catalog, readable, workspace_names=workspace_names)
-        prepared = replace(prepared_plan(plan), shape=statement_shape(query.select))
+        names = output_names(query.select, plan, catalog)
+        prepared = replace(prepared_plan(plan), shape=statement_shape(query.select), names=names)
         with self._lock:
             self._plans[_plan_key(query, catalog, readable, workspace_names)] = prepared
             while len(self._plans) > PLAN_CACHE_SIZE:
@@ -228,6 +230,30 @@ def statement_shape(select: exp.Query) -> str:
     for literal in list(copy.find_all(exp.Literal)):
         literal.replace(exp.Placeholder())
     return copy.sql(dialect="duckdb")
+
+
+def output_names(select: exp.Query, plan: Plan, catalog: WorkspaceCatalog) -> tuple[str, ...]:
+    """The names of a statement's output columns: as written, else as the publication spells them, else the
+    expression's own text; never one twice."""
+    spelled: dict[str, str] = {}
+    for name in plan.publications:
+        publication = catalog.publication(name)
+        view = catalog.view(publication.view, publication.closure.get(publication.view)) if publication else None
+        spelled |= {column.name.lower(): column.name for column in view.columns} if view else {}
+    written = select.selects
+    spelled |= {p.alias_or_name.lower(): p.alias_or_name for p in written if p.alias_or_name not in ("", "*")}
+    names: list[str] = []
+    for position, name in enumerate(plan.select.named_selects):
+        shown = spelled.get(name, name)
+        if name.startswith("_col_") and len(written) == len(plan.select.named_selects):
+            shown = written[position].sql(dialect="duckdb").lower()
+        taken = {other.lower() for other in names}
+        number = 2
+        unique = shown
+        while unique.lower() in taken:
+            unique, number = f"{shown}_{number}", number + 1
+        names.append(unique)
+    return tuple(names)
 
 
 def prepared_plan(plan: Plan) -> Prepared:

@@ -27,6 +27,8 @@ class Settings:
     catalog: str = ""
     data_directory: Path = Path(".viewloom")
     trusted_proxies: tuple[str, ...] = ()
+    secret_environment: tuple[str, ...] = ("VIEWLOOM_SECRET_*",)
+    secret_directories: tuple[str, ...] = ("/run/secrets",)
     workers: int = 8
     spare_workers: int = 2
     reserved_workers: int = 2

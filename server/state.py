@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from catalog.records import Connection
-from catalog.secrets import resolve_config
+from catalog.secrets import SecretRules, resolve_config
 from catalog.store import CatalogStore
 from connectors.sdk.registry import connector_type
 from engine.engine import Engine
@@ -41,9 +43,11 @@ def open_state(settings: Settings, spare_workers: int | None = None) -> ServerSt
         queue_length=settings.queue_length,
         uid=settings.worker_uid if settings.worker_uid >= 0 else None,
     )
-    return ServerState(settings, store, Engine(pool, resolved_config))
+    directories = (settings.data_directory / "secrets", *map(Path, settings.secret_directories))
+    rules = SecretRules(settings.secret_environment, directories)
+    return ServerState(settings, store, Engine(pool, partial(resolve_with, rules)))
 
 
-def resolved_config(connection: Connection) -> Mapping[str, object]:
+def resolve_with(rules: SecretRules, connection: Connection) -> Mapping[str, object]:
     """A connection's configuration with its references followed. Raises the catalog's secret errors."""
-    return resolve_config(connection.config, connector_type(connection.connector).secret_fields)
+    return resolve_config(connection.config, connector_type(connection.connector).secret_fields, rules)

@@ -113,7 +113,7 @@ class Streaming:
     async def _plan(self, context: RequestContext, answer: Answer, client: Client) -> tuple[Any, Prepared]:
         prepared = await self._prepared(answer.query, context)
         count = (await self._prepared(answer.count, context), answer.count) if answer.count else None
-        encoding = answer.encoding
+        encoding = answer.encoding if answer.encoding.names else replace(answer.encoding, names=prepared.names)
         if client.gzip and encoding.format is not Format.PARQUET:
             encoding = replace(encoding, gzip=True)
         job = self._engine.run_job(

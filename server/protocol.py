@@ -1,0 +1,49 @@
+"""The HTTP/1.1 protocol of the server: uvicorn's, with a deadline for request heads and a way to cut a connection.
+
+uvicorn has no time limit for the arrival of a request (measured: a client that drips a header byte every 0.7 s stays
+for ever); and an application that wants a broken answer to be seen as broken must be able to close the connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEADER_TIMEOUT = 10.0
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol; `scope["viewloom.transport"]` is the connection, `header_timeout` in seconds."""
+
+    header_timeout = HEADER_TIMEOUT
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._deadline = self.loop.call_later(self.header_timeout, transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        # A kept-alive connection is idle until its next request begins; from then on its head has a deadline.
+        if self._deadline is None and (self.cycle is None or self.cycle.response_complete):
+            self._deadline = self.loop.call_later(self.header_timeout, self.transport.abort)
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        scope: Any = self.scope
+        scope["viewloom.transport"] = self.transport
+
+    def on_headers_complete(self) -> None:
+        self._disarm()
+        super().on_headers_complete()
+
+    def _disarm(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None

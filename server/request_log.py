@@ -1,0 +1,92 @@
+"""Log lines as JSON on standard error, and the numbers for Prometheus. Never a key, a query string or a literal."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from datetime import UTC, datetime
+from functools import partial
+
+import orjson
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from engine.pool import WorkerPool
+
+LOGGER = logging.getLogger("viewloom")
+_STANDARD = set(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {"message", "asctime", "taskName"}
+
+
+class JsonFormatter(logging.Formatter):
+    """One line of JSON per record; the fields given as `extra` stand beside the message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line |= {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
+        if record.exc_info and record.exc_info[1] is not None:
+            # The type and the places, not the text: a message can quote a row or a secret.
+            line["error"] = type(record.exc_info[1]).__name__
+            trace, places = record.exc_info[2], []
+            while trace is not None:
+                code = trace.tb_frame.f_code
+                places.append(f"{code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}")
+                trace = trace.tb_next
+            line["places"] = places[-6:]
+        return orjson.dumps(line, default=str).decode()
+
+
+def configure_logging(level: str) -> None:
+    """All loggers to standard error as JSON. uvicorn's own lines about broken answers are left out: ours say more."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = name != "uvicorn.access"
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
+    logging.getLogger("httpx").setLevel("WARNING")
+    logging.getLogger("sqlglot").setLevel("ERROR")
+    logging.getLogger("alembic").setLevel("WARNING")
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return "without completing response" not in record.getMessage()
+
+
+class Metrics:
+    """Counters of one server. Labels are bounded: protocol and status, never a tenant or a key."""
+
+    def __init__(self, pool: WorkerPool) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "viewloom_requests_total", "Requests by protocol and HTTP status", ["protocol", "status"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.broken = Counter(
+            "viewloom_answers_broken_total", "Answers that broke after their head, by cause", ["cause"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.seconds = Histogram(
+            "viewloom_request_seconds", "Time from request to last byte", ["protocol"],
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300), registry=self.registry,
+        )  # fmt: skip
+        self.rows = Counter("viewloom_rows_total", "Rows answered", registry=self.registry)
+        self.source_rows = Counter("viewloom_source_rows_total", "Rows fetched from sources", registry=self.registry)
+        for name in ("workers", "busy", "idle", "starting", "waiting"):
+            gauge = Gauge(f"viewloom_pool_{name}", f"Worker pool: {name}", registry=self.registry)
+            gauge.set_function(partial(_pool_number, pool, name))
+
+    def text(self) -> bytes:
+        """The exposition format."""
+        return generate_latest(self.registry)
+
+
+def _pool_number(pool: WorkerPool, name: str) -> float:
+    return float(pool.state()[name])

@@ -1,0 +1,1 @@
+"""The SQL protocol: POST a SELECT over publications."""
