@@ -162,10 +162,10 @@ class Application:
         if request.method not in ("GET", "HEAD"):
             raise MethodError("Viewloom's OData services are read-only", hint="use GET")
         in_path = match["key"]
-        prefix = "/odata" + (f"/key/{in_path.decode('latin-1')}" if in_path else "")
+        prefix = f"/odata/key/{in_path.decode('latin-1')}" if in_path else ""
         key = unquote(in_path.decode("latin-1")) if in_path else key_in(request.headers, request.query)
         workspace = match["workspace"].decode("latin-1")
-        context = await self._context(request, key, workspace, f"{prefix}/{workspace}")
+        context = await self._context(request, key, workspace, prefix)
         raw_path = match["rest"] or b"/"
         answer = odata_answer(context, raw_path, request.query, request.text_headers())
         if isinstance(answer, Document):
@@ -184,7 +184,7 @@ class Application:
         if request.method not in ((wanted, "HEAD") if wanted == "GET" else (wanted,)):
             raise MethodError(f"this path takes {wanted}", hint=f"use {wanted}")
         key = key_in(request.headers, request.query)
-        context = await self._context(request, key, workspace, f"/api/v1/{workspace}")
+        context = await self._context(request, key, workspace)
         headers = request.text_headers()
         if what == "openapi.json" and name is None:
             await self._respond(request, 200, openapi_json(context), [(b"content-type", b"application/json")])
@@ -208,7 +208,7 @@ class Application:
     async def _administer(self, request: Request, match: re.Match[bytes]) -> None:
         request.protocol, request.route = "admin", "/api/v1/{workspace}/…"
         workspace = match["workspace"].decode("latin-1")
-        context = await self._context(request, key_in(request.headers, request.query), workspace, "")
+        context = await self._context(request, key_in(request.headers, request.query), workspace)
         request.scope.setdefault("state", {})
         request.scope["state"]["scope"] = context.scope
         request.scope["state"]["run_id"] = request.run_id
@@ -234,7 +234,7 @@ class Application:
             if request.method not in ("GET", "HEAD"):
                 self.credentials.forget()
 
-    async def _context(self, request: Request, key: str | None, workspace: str, path: str) -> RequestContext:
+    async def _context(self, request: Request, key: str | None, workspace: str, prefix: str = "") -> RequestContext:
         """Who asks, and the catalog as it is for them. A workspace of others looks like none."""
         scope, record = await self.credentials.scope(key)
         request.principal = scope
@@ -243,7 +243,7 @@ class Application:
         self.runs.key_used(record)
         catalog = await self.credentials.catalog(scope)
         url = base_url(request.scope, request.headers, self.state.settings.trusted_proxies)
-        context = RequestContext(scope, catalog, url + path, request.run_id, request.protocol)
+        context = RequestContext(scope, catalog, url + prefix, request.run_id, request.protocol)
         request.context = context
         return context
 

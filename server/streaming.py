@@ -280,8 +280,8 @@ def _headers(
         headers.append((b"content-encoding", b"gzip"))
     if head["next"] is not None:
         headers.append((b"link", f'<{head["next"]}>; rel="next"'.encode()))
-    if head["count"] is not None:
-        headers.append((b"viewloom-total-count", str(head["count"]).encode()))
+    if head["count"] is not None and answer.count_header:
+        headers.append((answer.count_header.lower().encode(), str(head["count"]).encode()))
     return headers + [(name.lower().encode(), value.encode("latin-1")) for name, value in answer.headers]
 
 
