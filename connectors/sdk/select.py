@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from connectors.sdk.capabilities import Column, Table
@@ -43,7 +41,7 @@ class Dialect:
     `compared`: the column's side of a comparison with that operator, or of ORDER BY (None). `bound`: a parameter's
     placeholder for a value of that column. `adapt`: the value that the driver binds there. `nulls`: an ORDER BY term.
     `infinities`, `nan`: whether a float column and a parameter can hold them. `nul`: the same for U+0000 in text.
-    `largest_integer`: beyond it (either side) a parameter can't be bound.
+    `special`: a comparison's own form with its parameters, where the usual one won't do (None: it will).
     """
 
     quote: Callable[[str], str]
@@ -55,7 +53,7 @@ class Dialect:
     infinities: bool = True
     nan: bool = True
     nul: bool = True
-    largest_integer: int | None = None
+    special: Callable[[str, SqlColumn, Comparison], tuple[str, Sequence[object]] | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +122,10 @@ def _comparison(dialect: Dialect, column: SqlColumn, comparison: Comparison, par
     plain = dialect.quote(comparison.column)
     if op in (Op.IS_NULL, Op.IS_NOT_NULL):
         return f"{plain} IS {'NOT ' if op is Op.IS_NOT_NULL else ''}NULL"
+    special = dialect.special(plain, column, comparison) if dialect.special else None
+    if special is not None:
+        parameters.extend(special[1])
+        return special[0]
     left = dialect.compared(plain, column, op)
     values = [fold(dialect, column, op, value) for value in comparison.values]
     if op is Op.IN:
@@ -166,7 +168,7 @@ def fold(dialect: Dialect, column: SqlColumn, op: Op, value: Value) -> Value | F
         low, high = _integer_range(column.column.sql_type)
         return value if low <= value <= high else _beyond(op, below=value < 0)
     if kind == "float" and isinstance(value, int):
-        return float(value) if int(float(value)) == value else Decimal(value)
+        return float(value)  # as DuckDB does
     if kind == "text":
         text = str(value)
         first = next((n for n, sign in enumerate(text) if _unwritable(dialect, sign)), None)
@@ -192,13 +194,3 @@ def _beyond(op: Op, *, below: bool) -> Folded:
 def _integer_range(sql_type: str) -> tuple[int, int]:
     bits = SIMPLE[sql_type].bit_width
     return (0, 2**bits - 1) if sql_type.startswith("U") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-
-
-def as_it_is(value: Value, column: SqlColumn) -> object:
-    """Bind the value as the driver does."""
-    return value
-
-
-def naive_midnight(value: date) -> datetime:
-    """A date as a naive timestamp."""
-    return datetime(value.year, value.month, value.day)
