@@ -18,12 +18,13 @@ import pyarrow as pa
 
 from connectors.sdk.errors import SourceDataError
 from connectors.sdk.types import arrow_type, family
-from connectors.sdk.zones import to_instants
+from connectors.sdk.zones import to_instant, to_instants
 
 FIRST_ROWS = 1_000
 MOST_ROWS = 20_000
 MOST_BYTES = 4 << 20
 _BLOCK_BYTES = 1 << 20
+_FEW = 32  # so many values are mapped faster one by one
 
 # What a value may be, per family of types; everything else is refused, because Arrow would convert it silently
 # (a bool to an integer, an aware datetime to a naive one, a datetime to its date).
@@ -90,7 +91,8 @@ def _take(source: Iterator[Sequence[object]], wanted: int, wide: list[int]) -> l
 
 
 def _text_bytes(rows: Sequence[Sequence[Any]], wide: list[int]) -> int:
-    return sum(len(row[index] or "") for row in rows for index in wide)
+    cells = (row[index] for row in rows for index in wide)
+    return sum(len(cell) for cell in cells if isinstance(cell, str | bytes))
 
 
 def _cut(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
@@ -189,6 +191,9 @@ def _instants(values: Sequence[object], time_zone: ZoneInfo | None) -> pa.Array[
         return pa.array(values, pa.timestamp("us", tz="UTC"))
     if time_zone is None:
         raise ValueError("a naive timestamp, and the connection has no time_zone")
+    if len(values) <= _FEW:
+        each = [to_instant(v, time_zone) if v is not None and v.tzinfo is None else v for v in _datetimes(values)]
+        return pa.array(each, pa.timestamp("us", tz="UTC"))
     mapped = to_instants(pa.array(naive, pa.timestamp("us")), time_zone)
     if all(value is None or value.tzinfo is None for value in _datetimes(values)):
         return mapped

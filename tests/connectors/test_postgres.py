@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from psycopg import sql
+from pydantic import SecretStr
 
 from connectors.postgres import Postgres, PostgresConfig
-from connectors.sdk import TableName
+from connectors.sdk import ForeignKey, ScanRequest, Table, TableName
 from connectors.sdk.connector import Connector
+from connectors.sdk.errors import ConnectorError, SourceDataError, SourceTimeoutError
 from connectors.sdk.testing import ConnectorContract, Fault, SourceTable
+from connectors.sdk.tls import Tls
 from tests.servers.fault_proxy import FaultProxy, Faults, start_fault_proxy
 from tests.servers.postgres import PostgresServer
 
@@ -134,3 +142,133 @@ class TestPostgresContract(ConnectorContract):
                     (n, text, text, text, "sad", n / 8, n, [n], '{"a": 1}', "1 day", text),
                 )
         return [TableName(("public", 'Odd % "one"'))]
+
+
+@pytest.fixture
+def source(postgres_database: PostgresServer) -> Iterator[Postgres]:
+    server = postgres_database
+    made = Postgres(
+        PostgresConfig(
+            host=server.host,
+            port=server.port,
+            database=server.database,
+            user=server.user,
+            password=SecretStr(server.password),
+            tls=Tls.DISABLE,
+        )
+    )
+    yield made
+    made.close()
+
+
+def typed(table: Table) -> tuple[tuple[str, str], ...]:
+    return tuple((column.name, column.sql_type) for column in table.columns)
+
+
+@pytest.mark.parametrize(
+    ("native", "value"),
+    [
+        *[("timestamp", "infinity"), ("timestamptz", "-infinity"), ("date", "infinity"), ("date", "0044-03-15 BC")],
+        *[("numeric(10,2)", "NaN"), ("numeric", "1e30"), ("time", "24:00"), ("timestamp", "20000-01-01")],
+    ],
+)
+@pytest.mark.parametrize("limit", [None, 5])
+def test_a_value_without_a_form_here_is_an_error_that_names_its_column(
+    source: Postgres, postgres_database: PostgresServer, native: str, value: str, limit: int | None
+) -> None:
+    with postgres_database.connect() as connection:
+        connection.execute("DROP TABLE IF EXISTS odd")
+        connection.execute(f"CREATE TABLE odd (id int, strange {native})")
+        connection.execute("INSERT INTO odd VALUES (1, NULL), (2, %s)", (value,))
+    table = source.describe(TableName(("public", "odd")))
+    with pytest.raises(SourceDataError, match=r"'strange' of public\.odd") as caught:
+        list(source.scan(ScanRequest(table.name, typed(table), limit=limit)))
+    assert value not in f"{caught.value.message} {caught.value.details}"
+
+
+def test_only_whole_valid_not_null_unique_keys_are_proven(
+    source: Postgres, postgres_database: PostgresServer
+) -> None:
+    with postgres_database.connect() as connection:
+        connection.execute(
+            "DROP TABLE IF EXISTS child, parent;"
+            "CREATE TABLE parent (a int, b int NOT NULL, c int, d int NOT NULL, e int NOT NULL, f int NOT NULL, "
+            "PRIMARY KEY (b, a), UNIQUE (d), UNIQUE (c), UNIQUE (e) DEFERRABLE);"
+            "CREATE UNIQUE INDEX ON parent (f) WHERE f > 0; CREATE UNIQUE INDEX ON parent ((f + 1));"
+            "CREATE UNIQUE INDEX ON parent (f) INCLUDE (d);"
+            "CREATE TABLE child (x int, y int, FOREIGN KEY (x, y) REFERENCES parent (b, a));"
+            "COMMENT ON TABLE child IS 'a child'; COMMENT ON COLUMN child.x IS 'an x'"
+        )
+    assert source.describe(TableName(("public", "parent"))).keys == (("b", "a"), ("d",), ("f",))
+    child = source.describe(TableName(("public", "child")))
+    assert child.foreign_keys == (ForeignKey(("x", "y"), TableName(("public", "parent")), ("b", "a")),)
+    assert (child.comment, child.columns[0].comment, child.keys) == ("a child", "an x", ())
+
+
+def test_a_killed_worker_leaves_no_statement_behind(postgres_database: PostgresServer) -> None:
+    server = postgres_database
+    program = (
+        "import sys; from connectors.postgres import *\n"
+        "values = dict(zip(('host', 'port', 'database', 'user', 'password', 'tls'), sys.argv[1:]))\n"
+        "source = Postgres(PostgresConfig(**{**values, 'port': int(values['port'])}))\n"
+        "list(source.query('SELECT pg_sleep(60)::text', (), (('a', 'VARCHAR'),)))\n"
+    )
+    arguments = [server.host, str(server.port), server.database, server.user, server.password, "disable"]
+    running = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%%pg_sleep(60)%%' AND pid <> pg_backend_pid()"
+    with subprocess.Popen([sys.executable, "-c", program, *arguments]) as worker, server.connect() as connection:
+        try:
+            wait_for(lambda: connection.execute(running).fetchone() == (1,), 15)
+        finally:
+            worker.kill()
+        worker.wait()
+        wait_for(lambda: connection.execute(running).fetchone() == (0,), 3)
+
+
+def wait_for(condition: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_statement_is_ended_when_its_time_is_up(postgres_database: PostgresServer) -> None:
+    server = postgres_database
+    made = Postgres(
+        PostgresConfig(
+            host=server.host,
+            port=server.port,
+            database=server.database,
+            user=server.user,
+            password=SecretStr(server.password),
+            tls=Tls.DISABLE,
+            statement_timeout=0.2,
+        )
+    )
+    with pytest.raises(SourceTimeoutError):
+        list(made.query("SELECT pg_sleep(30)::text", (), (("a", "VARCHAR"),)))
+    made.close()
+
+
+def test_a_session_can_write_nothing(source: Postgres) -> None:
+    with pytest.raises(ConnectorError):
+        list(source.query("SELECT nextval('missing')", (), (("a", "BIGINT"),)))
+    with pytest.raises(ConnectorError):
+        list(source.query("WITH x AS (INSERT INTO reference (id) VALUES (-1) RETURNING id) SELECT id FROM x", (), ()))
+
+
+@given(st.lists(st.text() | st.binary() | st.integers() | st.floats() | st.booleans(), min_size=1, max_size=5))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_literal_written_for_copy_is_the_value_itself(source: Postgres, values: list[Any]) -> None:
+    """COPY takes no parameters: what psycopg writes in their place must come back unchanged."""
+    values = [
+        value for value in values if not isinstance(value, str) or value.encode("utf-8", "replace").decode() == value
+    ]
+    values = [value.replace("\0", "") if isinstance(value, str) else value for value in values]
+    kinds = {str: "VARCHAR", bytes: "BLOB", int: "VARCHAR", float: "DOUBLE", bool: "BOOLEAN"}
+    casts = {str: "text", bytes: "bytea", int: "numeric::text", float: "float8", bool: "boolean"}
+    columns = [(f"c{n}", kinds[type(value)]) for n, value in enumerate(values)]
+    text = ", ".join(f"(%s)::{casts[type(value)]}" for value in values) or "1"
+    (batch,) = source.query(f"SELECT {text}", values, columns or [("one", "BIGINT")])
+    read = [array[0].as_py() for array in batch.columns]
+    wanted = [str(value) if type(value) is int else value for value in values]
+    assert list(map(repr, read)) == list(map(repr, wanted)) or not values
