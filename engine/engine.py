@@ -52,7 +52,10 @@ class Prepared:
         sql = "".join(
             piece if isinstance(piece, str) else sql_literal(parameters[piece].value) for piece in self.pieces
         )
-        return Statement(sql, bind(self.plan.scans, [p.value for p in parameters]))
+        scans = bind(self.plan.scans, [p.value for p in parameters])
+        # A value that could not be given to the source leaves work to DuckDB.
+        direct = self.plan.direct if all(scan.exact for scan in scans) else None
+        return Statement(sql, scans, direct)
 
 
 class Engine:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from fnmatch import fnmatchcase
 
 from connectors.sdk import Connector, TableName
 from connectors.sdk.errors import ConnectorError
 from engine.errors import EngineBugError
+from engine.scans import Scan
 from engine.source_tables import table_to_json
 
 MAX_TABLES = 5_000
@@ -66,4 +68,16 @@ def infer_table(connector: Connector, table: str) -> dict[str, object]:
     infer = getattr(connector, "infer", None)
     if infer is None:
         raise EngineBugError(f"a {connector.kind} connection declares its types; there is nothing to infer")
-    return {"proposal": infer(table)}
+    return {"proposal": asdict(infer(TableName((table,))))}
+
+
+def native_statements(connectors: Mapping[str, Connector], scans: Sequence[Scan]) -> dict[str, object]:
+    """What each connector would send for each scan, with placeholders. A source that is away hides only its own."""
+    found: list[dict[str, str | None]] = []
+    for scan in scans:
+        try:
+            text, problem = connectors[scan.connection].statement(scan.request()), ""
+        except ConnectorError as error:
+            text, problem = None, error.message
+        found.append({"scan": scan.id, "text": text, "problem": problem})
+    return {"statements": found}

@@ -23,15 +23,17 @@ class JobConnection:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One SELECT for DuckDB over scans, values bound."""
+    """One SELECT for DuckDB over scans, values bound. `direct`: the columns of its one scan that are the answer as
+    they come, or None."""
 
     sql: str
     scans: tuple[Scan, ...]
+    direct: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`kind`: `run` (statement, perhaps count, and encoding), `describe` (statement), `test` or `introspect` (one
+    """`kind`: `run` (statement, perhaps count, and encoding), `describe` or `explain` (statement), `test` or `introspect` (one
     connection; `tables`: patterns to include, `exclude`: patterns to leave out), `infer` (one table)."""
 
     kind: str
@@ -89,11 +91,14 @@ def job_from_json(data: dict[str, object]) -> Job:
 def _statement_to_json(statement: Statement | None) -> dict[str, object] | None:
     if statement is None:
         return None
-    return {"sql": statement.sql, "scans": [scan_to_json(scan) for scan in statement.scans]}
+    scans = [scan_to_json(scan) for scan in statement.scans]
+    return {"sql": statement.sql, "scans": scans, "direct": statement.direct}
 
 
 def _statement_from_json(data: dict[str, object] | None) -> Statement | None:
     if data is None:
         return None
     scans = cast("list[dict[str, object]]", data["scans"])
-    return Statement(str(data["sql"]), tuple(scan_from_json(scan) for scan in scans))
+    direct = cast("list[str] | None", data["direct"])
+    bound = tuple(scan_from_json(scan) for scan in scans)
+    return Statement(str(data["sql"]), bound, None if direct is None else tuple(direct))

@@ -25,7 +25,8 @@ class Note:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`select`: the tree that DuckDB runs; its tables are scan ids. `parameter_types`: of the caller's values.
-    `publications`: those that the query names."""
+    `publications`: those that the query names. `direct`: when the source alone gives the answer and it is small, the
+    scan's columns (by our name) in the order of the output, else None."""
 
     select: exp.Query
     scans: tuple[Scan, ...]
@@ -33,6 +34,7 @@ class Plan:
     publications: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     small: bool = False
+    direct: tuple[str, ...] | None = None
 
     def with_scans(self, scans: Sequence[Scan], notes: Sequence[Note] = ()) -> Plan:
         return replace(self, scans=tuple(scans), notes=(*self.notes, *notes))

@@ -10,6 +10,7 @@ from sqlglot import exp
 from catalog.records import WorkspaceCatalog
 from connectors.sdk import Comparison, Op, Table
 from connectors.sdk.scan import comparisons
+from engine.direct import direct_columns
 from engine.errors import SourceError
 from engine.optimizer import RULES, Rule, optimize
 from engine.plan import Plan
@@ -54,7 +55,7 @@ def plan_resolved(
     for scan in plan.scans:
         _check_required_filters(scan, resolved.tables[scan.id], rules)
     small = bool(plan.scans) and all(_is_small(scan, resolved.tables[scan.id]) for scan in plan.scans)
-    return replace(plan, small=small)
+    return replace(plan, small=small, direct=direct_columns(plan, resolved.tables) if rules else None)
 
 
 def _check_required_filters(scan: Scan, table: Table, rules: tuple[Rule, ...]) -> None:

@@ -65,6 +65,28 @@ class ScanStream:
         reader: Any = pa.RecordBatchReader.from_batches(self.schema, batches)
         return reader.__arrow_c_stream__(requested_schema)
 
+    def read_now(self, most: int) -> list[pa.RecordBatch] | None:
+        """All batches, read in this thread; None when there are more rows than `most`, or the source failed."""
+        started = time.monotonic()
+        found: list[pa.RecordBatch] = []
+        batches: Any = self._connector.scan(self.scan.request())
+        try:
+            for batch in batches:
+                if self.seconds_to_first_row is None:
+                    self.seconds_to_first_row = time.monotonic() - started
+                self.rows += batch.num_rows
+                self.bytes += batch.nbytes
+                if self.rows > most:
+                    return None
+                found.append(self._checked(batch))
+        except BaseException as error:
+            self.error = error
+            return None
+        finally:
+            batches.close()
+            self.seconds = time.monotonic() - started
+        return found
+
     def stop(self) -> None:
         """No more rows are wanted. The thread closes its iterator, which ends the statement at the source."""
         with self._changed:

@@ -28,7 +28,7 @@ from engine.duckdb_session import open_session
 from engine.errors import EngineBugError, EngineError, MemoryLimitError, SourceError
 from engine.executor import Execution, query_error, source_error
 from engine.frames import FrameReader, data_head, event_frame
-from engine.introspection import infer_table, introspect, test_connection
+from engine.introspection import infer_table, introspect, native_statements, test_connection
 from engine.isolation import arm_cpu_limit, confine_worker, limit_address_space
 from engine.job import Job, JobConnection, job_from_json
 
@@ -151,6 +151,9 @@ class Worker:
             assert job.statement is not None
             columns = Execution(self._session, {}, job).describe(job.statement)
             return {"columns": columns}
+        if job.kind == "explain":
+            assert job.statement is not None
+            return native_statements(connectors, job.statement.scans)
         (connector,) = connectors.values()
         if job.kind == "test":
             return test_connection(connector, sink.event)

@@ -56,7 +56,11 @@ def _quoted(text: str) -> str:
 def _json_value(name: str, kind: str, strings_for_numbers: bool) -> str:
     if strings_for_numbers and (kind in _BIG or decimal_parts(kind)):
         return f"CAST({name} AS VARCHAR)"
-    if kind in _BARE or decimal_parts(kind) or kind in _BIG:
+    decimal = decimal_parts(kind)
+    if decimal is not None:
+        # json_object writes narrow decimals through a double and loses their trailing zeros; wide ones it does not.
+        return f"CAST({name} AS DECIMAL(38, {decimal[1]}))"
+    if kind in _BARE or kind in _BIG:
         return name
     if kind in ("FLOAT", "DOUBLE"):
         return (

@@ -43,23 +43,20 @@ def _limit(plan: Plan, scan: Scan, table: Table) -> Scan | str:
         return "the offset is not a constant"
     if not table.limit:
         return "the source can't stop after n rows"
-    chain = _chain(plan)
+    chain = chain_to_scan(plan)
     if isinstance(chain, str):
         return chain
     keys: list[SortKey] = []
     order = top.args.get("order")
     for term in order.expressions if order else []:
-        column = _traced(term.this, chain)
+        column = traced(term.this, chain)
         spelled = next((c for c in scan.columns if column is not None and c.name == column.name), None)
         described = table.column(spelled.source) if spelled else None
         if described is None or not described.orders:
             return f"the source does not sort {term.this.sql(dialect='duckdb')} as DuckDB does"
         keys.append(SortKey(described.name, bool(term.args.get("desc")), bool(term.args.get("nulls_first"))))
-    for level, scope in enumerate(chain):
-        where = scope.expression.args.get("where")
-        for condition in conjuncts(where.this if where else None):
-            if not _pushed_exactly(condition, chain[level:], scan, table, plan):
-                return "a filter is left to DuckDB"
+    if not all_pushed_exactly(chain, scan, table, plan):
+        return "a filter is left to DuckDB"
     return replace(scan, limit=limit + offset, order_by=tuple(keys))
 
 
@@ -68,7 +65,7 @@ def _number(node: exp.Expr | None) -> int | None:
     return int(value.name) if isinstance(value, exp.Literal) and value.is_int else None
 
 
-def _chain(plan: Plan) -> list[Scope] | str:
+def chain_to_scan(plan: Plan) -> list[Scope] | str:
     """The scopes from the outermost SELECT down to the scan, each a plain SELECT over the next; else why not."""
     scope = scopes(plan.select)[0]
     chain: list[Scope] = []
@@ -96,7 +93,7 @@ def _chain(plan: Plan) -> list[Scope] | str:
         scope = cast(Scope, inner[0])
 
 
-def _traced(node: exp.Expr, chain: list[Scope]) -> exp.Column | None:
+def traced(node: exp.Expr, chain: list[Scope]) -> exp.Column | None:
     """The scan's column that an expression of the outermost SELECT in `chain` plainly is."""
     if isinstance(node, exp.Literal) and node.is_int:
         node = cast(exp.Select, chain[0].expression).selects[int(node.name) - 1]
@@ -110,12 +107,23 @@ def _traced(node: exp.Expr, chain: list[Scope]) -> exp.Column | None:
     return column
 
 
-def _pushed_exactly(condition: exp.Expr, chain: list[Scope], scan: Scan, table: Table, plan: Plan) -> bool:
+def all_pushed_exactly(chain: list[Scope], scan: Scan, table: Table, plan: Plan) -> bool:
+    """Whether the scan does every filter of every level."""
+    for level, scope in enumerate(chain):
+        where = scope.expression.args.get("where")
+        for condition in conjuncts(where.this if where else None):
+            if not pushed_exactly(condition, chain[level:], scan, table, plan):
+                return False
+    return True
+
+
+def pushed_exactly(condition: exp.Expr, chain: list[Scope], scan: Scan, table: Table, plan: Plan) -> bool:
+    """Whether a condition of the outermost SELECT in `chain` is wholly done by the scan."""
     spelling = {c.name: c.source for c in scan.columns}
 
     def locate(column: exp.Column) -> str | None:
-        traced = _traced(column, chain)
-        return spelling.get(traced.name) if traced is not None else None
+        inner = traced(column, chain)
+        return spelling.get(inner.name) if inner is not None else None
 
     pushed = push(condition, table, locate, plan.parameter_types)
     return pushed is not None and pushed.exact and pushed.predicate in scan.predicates

@@ -1,0 +1,217 @@
+"""EXPLAIN: how a query runs, as data and as text a person can read. Made from a plan alone; values never appear.
+
+    order_backlog (publication)
+    s0  erp.orders                                    about 1,200 rows
+        columns    order_id, customer_id, status
+        pushed     status in (2 values)
+        stayed     lower(name) = … : not a plain comparison
+        statement  SELECT "order_id", … FROM "orders" WHERE "status" IN (?, ?)
+        read       37 rows, 1.2 KB, first after 4 ms, all after 6 ms
+
+`stayed` is what only DuckDB decides; what was pushed is evaluated by it again (law 1 of the design).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from engine.plan import Plan
+from engine.planner import duckdb_sql
+from engine.scans import Scan, describe
+
+PUSHED = "pushed "
+KEPT = "kept here: "
+
+
+@dataclass(frozen=True, slots=True)
+class NativeStatement:
+    """What a connector sends for a scan, with placeholders; `problem`: why it could not be told."""
+
+    text: str | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReading:
+    """What a scan cost in one run; times in seconds since the run began."""
+
+    rows: int
+    bytes: int
+    seconds_to_first_row: float | None
+    seconds: float
+    snapshot: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ScanExplained:
+    """One scan. `pushed`: predicates in words; `stayed`: what did not go to the source, and why."""
+
+    id: str
+    connection: str
+    table: str
+    columns: tuple[str, ...]
+    pushed: tuple[str, ...]
+    stayed: tuple[str, ...]
+    order_by: tuple[str, ...]
+    limit: int | None
+    row_estimate: int | None
+    statement: str | None = None
+    statement_problem: str = ""
+    reading: ScanReading | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The scans as they were after a rule, in words."""
+
+    rule: str
+    scans: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How a query runs. `duckdb`: the statement over the scans, the caller's values as $1, $2, …
+    `rows`, `seconds`: of the run, when there was one."""
+
+    publications: tuple[str, ...]
+    columns: tuple[str, ...]
+    scans: tuple[ScanExplained, ...]
+    duckdb: str
+    small: bool
+    steps: tuple[Step, ...] = ()
+    rows: int | None = None
+    bytes: int | None = None
+    seconds: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as JSON."""
+        return asdict(self)
+
+
+def explain_plan(plan: Plan, steps: Sequence[Step] = ()) -> Explanation:
+    """The explanation of a plan."""
+    return Explanation(
+        publications=plan.publications,
+        columns=tuple(plan.select.named_selects),
+        scans=tuple(_scan(plan, scan) for scan in plan.scans),
+        duckdb=duckdb_sql(plan),
+        small=plan.small,
+        steps=tuple(steps),
+    )
+
+
+def step(rule: str, plan: Plan) -> Step:
+    """What `optimize(observe=…)` sees after a rule, in words."""
+    return Step(rule, tuple(f"{scan.id} {scan.connection}.{scan.table}: {_words(scan)}" for scan in plan.scans))
+
+
+def with_statements(explanation: Explanation, statements: Mapping[str, NativeStatement]) -> Explanation:
+    """The explanation with what the connectors send."""
+    scans = []
+    for scan in explanation.scans:
+        found = statements.get(scan.id, NativeStatement())
+        scans.append(replace(scan, statement=found.text, statement_problem=found.problem))
+    return replace(explanation, scans=tuple(scans))
+
+
+def with_run(explanation: Explanation, result: Mapping[str, Any], seconds: float) -> Explanation:
+    """The explanation with what a run of it cost: `result` is the worker's last message."""
+    readings = {source["scan"]: source for source in result["sources"]}
+    scans = []
+    for scan in explanation.scans:
+        used = readings.get(scan.id)
+        reading = None
+        if used is not None:
+            reading = ScanReading(
+                used["rows"], used["bytes"], used["seconds_to_first_row"], used["seconds"], used["snapshot"]
+            )
+        scans.append(replace(scan, reading=reading))
+    return replace(explanation, scans=tuple(scans), rows=result["rows"], bytes=result["bytes"], seconds=seconds)
+
+
+def _scan(plan: Plan, scan: Scan) -> ScanExplained:
+    notes = [note for note in plan.notes if note.scan == scan.id]
+    stayed = [note.text.removeprefix(KEPT) for note in notes if not note.text.startswith(PUSHED)]
+    return ScanExplained(
+        id=scan.id,
+        connection=scan.connection,
+        table=str(scan.table),
+        columns=tuple(column.source for column in scan.columns),
+        pushed=tuple(describe(predicate) for predicate in scan.predicates),
+        stayed=tuple(dict.fromkeys(stayed)),
+        order_by=tuple(key.column + (" desc" if key.descending else "") for key in scan.order_by),
+        limit=scan.limit,
+        row_estimate=scan.row_estimate,
+    )
+
+
+def _words(scan: Scan) -> str:
+    parts = [f"{len(scan.columns)} columns"]
+    parts += [describe(predicate) for predicate in scan.predicates]
+    if scan.order_by:
+        parts.append("order by " + ", ".join(key.column for key in scan.order_by))
+    if scan.limit is not None:
+        parts.append(f"limit {scan.limit}")
+    return ", ".join(parts)
+
+
+def explanation_text(explanation: Explanation) -> str:
+    """The explanation for people."""
+    return "\n".join(_lines(explanation)) + "\n"
+
+
+def _lines(explanation: Explanation) -> Iterator[str]:
+    if explanation.publications:
+        yield f"publications  {', '.join(explanation.publications)}"
+        yield ""
+    for scan in explanation.scans:
+        yield from _scan_lines(scan)
+        yield ""
+    yield "DuckDB"
+    yield f"    {explanation.duckdb}"
+    for number, done in enumerate(explanation.steps, 1):
+        yield ""
+        yield f"rule {number}: {done.rule}"
+        yield from (f"    {scan}" for scan in done.scans)
+    if explanation.seconds is not None:
+        read = sum(scan.reading.rows for scan in explanation.scans if scan.reading)
+        yield ""
+        yield (
+            f"answer  {explanation.rows or 0:,} rows, {size_text(explanation.bytes or 0)} in {explanation.seconds:.3f} s; "
+            f"{read:,} rows read from sources"
+        )
+
+
+def _scan_lines(scan: ScanExplained) -> Iterator[str]:
+    estimate = f"    about {scan.row_estimate:,} rows" if scan.row_estimate is not None else ""
+    yield f"{scan.id}  {scan.connection}.{scan.table}{estimate}"
+    yield f"    columns    {', '.join(scan.columns) or '(none: rows are counted)'}"
+    yield from (f"    pushed     {text}" for text in scan.pushed)
+    if scan.order_by:
+        yield f"    order by   {', '.join(scan.order_by)}"
+    if scan.limit is not None:
+        yield f"    limit      {scan.limit}"
+    yield from (f"    stayed     {text}" for text in scan.stayed)
+    if scan.statement is not None:
+        yield f"    statement  {scan.statement}"
+    if scan.statement_problem:
+        yield f"    statement  not known: {scan.statement_problem}"
+    if scan.reading is not None:
+        reading = scan.reading
+        first = (
+            f"first after {reading.seconds_to_first_row:.3f} s, " if reading.seconds_to_first_row is not None else ""
+        )
+        snapshot = "; shares a snapshot" if reading.snapshot else ""
+        size = size_text(reading.bytes)
+        yield f"    read       {reading.rows:,} rows, {size}, {first}all after {reading.seconds:.3f} s{snapshot}"
+
+
+def size_text(size: int) -> str:
+    """A number of bytes for people: 1.2 KB."""
+    amount, units = float(size), ["bytes", "KB", "MB", "GB"]
+    while amount >= 1024 and len(units) > 1:
+        amount /= 1024
+        units.pop(0)
+    return f"{size} bytes" if units[0] == "bytes" else f"{amount:.1f} {units[0]}"
