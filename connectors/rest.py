@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pyarrow as pa
 
-from connectors.parts.rest_options import RestConfig, RestTable, to_parameters
+from connectors.parts.rest_options import RestConfig, RestTable, source_columns, tls_context, to_parameters
 from connectors.sdk.arrow_filter import filter_batch
 from connectors.sdk.capabilities import Column, ConnectionCapabilities, Support, Table
 from connectors.sdk.checks import check_request
@@ -34,7 +34,7 @@ from connectors.sdk.columns import (
     BadValues,
     SourceColumn,
     batch_of,
-    column_array,
+    json_array,
 )
 from connectors.sdk.connector import Connector, ConnectorConfig, Stage
 from connectors.sdk.errors import (
@@ -58,8 +58,6 @@ from connectors.sdk.json_rows import JsonPage, json_path, value_at
 from connectors.sdk.paging import LinkHeader, NextLink, first_parameters, kept_paths, next_parameter
 from connectors.sdk.probe import reach, timed
 from connectors.sdk.scan import ScanRequest, TableName, comparisons
-from connectors.sdk.tls import Tls
-from connectors.sdk.values import json_reader
 from connectors.sdk.zones import to_instants
 
 LISTED = 1_000
@@ -90,7 +88,7 @@ class Rest(Connector):
         self._base = httpx.URL(config.base_url.rstrip("/") + "/")
         self._auth = self._credentials(config)
         limits = HttpLimits(config.connect_timeout, config.timeout, config.retries, config.requests_per_second or 0.0)
-        self._http = HttpClient(self._base, self._auth, limits, _tls_context(config))
+        self._http = HttpClient(self._base, self._auth, limits, tls_context(config))
         self._cancelled = threading.Event()
 
     def _credentials(self, config: RestConfig) -> FixedHeaders | ExpiringToken:
@@ -148,7 +146,7 @@ class Rest(Connector):
                 f"table {str(name)!r} declares no columns", hint="`viewloom infer` proposes them from the first rows"
             )
         columns = []
-        for column in _source_columns(options):
+        for column in source_columns(options):
             sql_type = self._type(column)
             exact = sql_type == column.sql_type
             operators = {
@@ -161,7 +159,7 @@ class Rest(Connector):
             tuple(columns),
             required_filters=options.required_filters,
             limit=True,
-            naive_timestamps=tuple(c.exposed for c in _source_columns(options) if c.sql_type == "TIMESTAMP"),
+            naive_timestamps=tuple(c.exposed for c in source_columns(options) if c.sql_type == "TIMESTAMP"),
         )
 
     def _type(self, column: SourceColumn) -> str:
@@ -171,12 +169,19 @@ class Rest(Connector):
     def scan(self, request: ScanRequest) -> Iterator[pa.RecordBatch]:
         return self._scan(request, self._cancelled)
 
+    def statement(self, request: ScanRequest) -> str | None:
+        options = self._options(request.table)
+        url = self._first_url(options, ())
+        names = dict.fromkeys(name for name, _ in to_parameters(options, request.predicates, self.time_zone))
+        asked = [*(f"{name}={value}" for name, value in url.params.multi_items()), *(f"{name}=?" for name in names)]
+        return f"GET {url.path}" + ("?" + "&".join(asked) if asked else "")
+
     def _scan(self, request: ScanRequest, cancelled: threading.Event) -> Generator[pa.RecordBatch]:
         options = self._options(request.table)
         check_request(self.describe(request.table), request)
         wanted = [name for name, _ in request.columns]
         filtered = {term.column for predicate in request.predicates for term in comparisons(predicate)}
-        columns = [c for c in _source_columns(options) if c.exposed in filtered.union(wanted)]
+        columns = [c for c in source_columns(options) if c.exposed in filtered.union(wanted)]
         types = {column.exposed: self._type(column) for column in columns}
         parameters = to_parameters(options, request.predicates, self.time_zone)
         left = request.limit
@@ -202,9 +207,8 @@ class Rest(Connector):
         bad, arrays = BadValues(str(name)), []
         for column in columns:
             path = json_path(column.name)
-            read = json_reader(column.sql_type, zone=self.time_zone, form=column.form)
             values = [value_at(row, path) for row in rows]
-            array = column_array(values, column, read, bad, lambda index: f"row {first + index}")
+            array = json_array(values, column, self.time_zone, bad, lambda index: f"row {first + index}")
             naive = column.sql_type == "TIMESTAMP" and self.time_zone is not None
             arrays.append(to_instants(array, self.time_zone) if naive and self.time_zone else array)
         return batch_of(arrays, columns, len(rows))
@@ -354,7 +358,7 @@ class Rest(Connector):
             return
 
     def _handshake(self, port: int) -> str:
-        context = _tls_context(self._settings)
+        context = tls_context(self._settings)
         assert isinstance(context, ssl.SSLContext)
         address = (self._base.host, port)
         try:
@@ -386,28 +390,6 @@ class Rest(Connector):
 
     def close(self) -> None:
         self._http.close()
-
-
-def _source_columns(options: RestTable) -> list[SourceColumn]:
-    """`name` of each is its path as a JSON pointer or dotted path; one without a path stands under its own name."""
-    return [
-        SourceColumn(column.path or "/" + name.replace("~", "~0").replace("/", "~1"), column.type, name, column.form)
-        for name, column in options.columns.items()
-    ]
-
-
-def _tls_context(config: RestConfig) -> ssl.SSLContext | bool:
-    """How certificates are checked; only this connection is affected."""
-    if not config.base_url.startswith("https:") and not (config.token_url or "").startswith("https:"):
-        return False
-    try:
-        context = ssl.create_default_context(cafile=str(config.ca_file) if config.ca_file else None)
-    except OSError:
-        raise ConfigurationError("field 'ca_file': it can't be read as certificates") from None
-    if config.tls is not Tls.VERIFY_FULL:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 CONNECTOR = Rest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -14,7 +15,9 @@ import httpx
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
 from connectors.sdk.arrow_filter import exact_operators
+from connectors.sdk.columns import SourceColumn
 from connectors.sdk.connector import ConnectorConfig
+from connectors.sdk.errors import ConfigurationError
 from connectors.sdk.formats.options import ColumnOptions
 from connectors.sdk.json_rows import json_path
 from connectors.sdk.paging import Paging
@@ -261,3 +264,25 @@ def _written(value: Value, op: Op, column: RestColumn) -> str:
 
 def _latest(like: datetime) -> datetime:
     return datetime.max.replace(microsecond=0, tzinfo=like.tzinfo)
+
+
+def source_columns(options: RestTable) -> list[SourceColumn]:
+    """`name` of each is its path as a JSON pointer or dotted path; one without a path stands under its own name."""
+    return [
+        SourceColumn(column.path or "/" + name.replace("~", "~0").replace("/", "~1"), column.type, name, column.form)
+        for name, column in options.columns.items()
+    ]
+
+
+def tls_context(config: RestConfig) -> ssl.SSLContext | bool:
+    """How certificates are checked; only this connection is affected."""
+    if not config.base_url.startswith("https:") and not (config.token_url or "").startswith("https:"):
+        return False
+    try:
+        context = ssl.create_default_context(cafile=str(config.ca_file) if config.ca_file else None)
+    except OSError:
+        raise ConfigurationError("field 'ca_file': it can't be read as certificates") from None
+    if config.tls is not Tls.VERIFY_FULL:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

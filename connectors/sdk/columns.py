@@ -6,14 +6,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
 from connectors.sdk.errors import SourceDataError, SourceSchemaChangedError
 from connectors.sdk.scan import Value
-from connectors.sdk.types import arrow_type
-from connectors.sdk.values import BadValueError
+from connectors.sdk.types import INTEGERS, arrow_type, decimal_parts
+from connectors.sdk.values import BadValueError, json_reader
 
 FIRST_ROWS = 1_000
 MORE_ROWS = 10_000
@@ -77,6 +79,43 @@ def column_array(
                 bad.handle(column.exposed, place(index), "text that is not valid Unicode")
                 read_values[index] = None
         return pa.array(read_values, wanted)
+
+
+def json_array(
+    values: Sequence[Any],
+    column: SourceColumn,
+    zone: ZoneInfo | None,
+    bad: BadValues,
+    place: Callable[[int], str],
+) -> Any:
+    """JSON values as the column's type: all at once where each is of the usual kind, else one by one."""
+    whole = _json_whole(values, column)
+    if whole is not None:
+        return whole
+    return column_array(values, column, json_reader(column.sql_type, zone=zone, form=column.form), bad, place)
+
+
+def _json_whole(values: Sequence[Any], column: SourceColumn) -> Any:
+    """None where it isn't sure that pyarrow reads each value as `json_reader` does."""
+    kinds = set(map(type, values)) - {type(None)}
+    if len(kinds) > 1 or column.form is not None:
+        return None
+    kind, sql_type, wanted = next(iter(kinds), None), column.sql_type, arrow_type(column.sql_type)
+    usual = (
+        kind is None
+        or (kind is str and sql_type == "VARCHAR")
+        or (kind is int and sql_type in INTEGERS)
+        or (kind is Decimal and decimal_parts(sql_type) is not None)
+        or (kind is bool and sql_type == "BOOLEAN")
+    )
+    try:
+        if usual:
+            return pa.array(values, wanted)
+        if kind is str and sql_type in ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE"):
+            return pa.array(values, pa.string()).cast(wanted)
+    except (pa.ArrowInvalid, OverflowError, UnicodeEncodeError):
+        return None
+    return None
 
 
 def batch_of(arrays: Sequence[Any], columns: Sequence[SourceColumn], rows: int) -> pa.RecordBatch:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import resource
+import shutil
+import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -467,3 +472,66 @@ def test_column_types_are_proposed_from_the_first_rows(source: HttpSource) -> No
     with pytest.raises(ConfigurationError, match="no columns") as caught:
         read(rest(source, {"rows": "data", "columns": {}}))
     assert "viewloom infer" in caught.value.hint
+
+
+# TLS ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_certificate_is_checked_and_an_own_authority_can_be_named(tmp_path: Path) -> None:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not on this machine: apt-get install openssl")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        [
+            *(openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
+            *("-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), JsonOverTls)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        tables = {"parts": {"path": "parts", "columns": COLUMNS}}
+
+        def over(host: str, **changes: Any) -> Rest:
+            values = {"base_url": f"https://{host}:{server.server_port}", "tables": tables, "retries": 0, **changes}
+            return Rest(connector_config("rest", values))
+
+        refused: dict[str, dict[str, Any]] = {
+            "localhost": {},
+            "127.0.0.1": {"ca_file": str(certificate)},
+        }  # unknown authority; wrong name
+        for host, changes in refused.items():
+            connector = over(host, **changes)
+            with pytest.raises(SourceUnavailableError, match="certificate"):
+                read(connector)
+            assert [(stage.name, stage.ok) for stage in connector.test()][-1] == ("tls", False)
+            connector.close()
+        accepted: tuple[dict[str, Any], ...] = ({"ca_file": str(certificate)}, {"tls": "require"})
+        for changes in accepted:
+            connector = over("localhost", **changes)
+            assert read(connector) == ROWS
+            assert [stage.ok for stage in connector.test()] == [True] * 6
+            connector.close()
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class JsonOverTls(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        content = encoded(ROWS)
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Print nothing."""

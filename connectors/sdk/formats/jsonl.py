@@ -11,12 +11,11 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from connectors.sdk.columns import BATCH_BYTES, FIRST_ROWS, MORE_ROWS, BadValues, SourceColumn, batch_of, column_array
+from connectors.sdk.columns import BATCH_BYTES, FIRST_ROWS, MORE_ROWS, BadValues, SourceColumn, batch_of, json_array
 from connectors.sdk.errors import SourceLimitError, SourceProtocolError
 from connectors.sdk.formats.options import TableOptions
 from connectors.sdk.infer import ColumnProposal, infer_values
 from connectors.sdk.paths import OpenFile
-from connectors.sdk.values import json_reader
 
 MAX_LINE_BYTES = 16 << 20
 SAMPLE_ROWS = 1_000
@@ -94,21 +93,20 @@ def read_jsonl(
     bad: BadValues,
 ) -> Iterator[pa.RecordBatch]:
     """The rows in batches, the first one small. A field that is missing is NULL; further fields are passed over."""
-    readers = [json_reader(column.sql_type, zone=zone, form=column.form) for column in columns]
     rows: list[dict[str, Any]] = []
     lines: list[int] = []
     size, most = 0, FIRST_ROWS
 
     def flush() -> pa.RecordBatch:
         arrays = [
-            column_array(
+            json_array(
                 [row.get(column.name) for row in rows],
                 column,
-                read,
+                zone,
                 bad,
                 lambda index: f"file {file.path!r}, line {lines[index]}",
             )
-            for column, read in zip(columns, readers, strict=True)
+            for column in columns
         ]
         return batch_of(arrays, columns, len(rows))
 
