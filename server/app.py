@@ -14,10 +14,10 @@ import asyncio
 import gc
 import re
 import secrets
+import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -361,20 +361,25 @@ class Application:
         )
 
 
-def serve(state: ServerState, on_start: Any = None) -> None:
+def serve(state: ServerState, on_start: Callable[[], None] | None = None) -> None:
     """Run the server until it is told to stop. `on_start` is called when the port is open."""
     settings = state.settings
     configure_logging(settings.log_level)
     protect_api_process()
-    server = uvicorn.Server(server_config(state, settings))
-    if on_start is not None:
-        server.config.callback_notify = partial(_started, on_start)
-        server.config.timeout_notify = 0
-    server.run()
+    _Server(server_config(state, settings), on_start).run()
 
 
-async def _started(on_start: Any) -> None:
-    on_start()
+class _Server(uvicorn.Server):
+    """uvicorn's server; says once when its port is open."""
+
+    def __init__(self, config: uvicorn.Config, on_start: Callable[[], None] | None) -> None:
+        super().__init__(config)
+        self._on_start = on_start
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and self._on_start is not None:
+            self._on_start()
 
 
 def server_config(state: ServerState, settings: Settings) -> uvicorn.Config:

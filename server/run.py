@@ -54,6 +54,11 @@ class Run:
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)
 
+    async def ended(self, timeout: float) -> None:
+        """Until everything is in the read-ahead, or the time is over."""
+        if self._task is not None and not self.ahead.finished:
+            await asyncio.wait({self._task}, timeout=timeout)
+
     async def _drive(self) -> None:
         try:
             await self._acquire()

@@ -29,7 +29,8 @@ from server.settings import Settings
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-WHOLE_BYTES = 256 * 1024
+WHOLE_BYTES = 64 * 1024
+WHOLE_SECONDS = 0.003  # a small answer's end is on its way: worth waiting for, to send it with a Content-Length
 
 
 class BrokenAnswerError(Exception):
@@ -147,6 +148,8 @@ class Streaming:
         limits = self._limits(answer.limits)
         headers = _headers(answer, head, run, client, outcome)
         first = await _first(run.ahead.take(), gone)
+        if len(first) <= WHOLE_BYTES:
+            await run.ended(WHOLE_SECONDS)
         whole = run.ahead.finished and not run.ahead.waiting and len(first) <= WHOLE_BYTES
         if whole and run.error is None:
             headers.append((b"content-length", str(len(first)).encode()))
