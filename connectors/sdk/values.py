@@ -30,7 +30,7 @@ _FALSE = frozenset({"false", "f", "no", "n", "0"})
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME = re.compile(r"([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,12}))?)?")
 _MOMENT = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[Tt ]([0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,12})?)?))?"
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[Tt ]([0-9]{2}(?::[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,12})?)?)?))?"
     r"\s*([Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?"
 )
 _UUID = re.compile(r"\{?[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}\}?")
@@ -258,7 +258,8 @@ def _moment(text: str) -> tuple[datetime, timedelta | None]:
     match = _MOMENT.fullmatch(text)
     if not match:
         raise BadValueError("not a timestamp written as YYYY-MM-DD HH:MM:SS")
-    moment = datetime.combine(_date(match[1]), _time(match[2]) if match[2] else time())
+    hours = match[2] if match[2] is None or ":" in match[2] else match[2] + ":00"  # 2024-02-01 10
+    moment = datetime.combine(_date(match[1]), _time(hours) if hours else time())
     if not match[3]:
         return moment, None
     if match[3] in "Zz":
