@@ -54,10 +54,10 @@ class Run:
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def ended(self, timeout: float) -> None:
+    async def ended(self, seconds: float) -> None:
         """Until everything is in the read-ahead, or the time is over."""
         if self._task is not None and not self.ahead.finished:
-            await asyncio.wait({self._task}, timeout=timeout)
+            await asyncio.wait({self._task}, timeout=seconds)
 
     async def _drive(self) -> None:
         try:
