@@ -13,26 +13,24 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from connectors.sdk import errors
 from connectors.sdk.batches import MOST_BYTES, MOST_ROWS, schema_of
-from connectors.sdk.capabilities import Column, Support, Table
+from connectors.sdk.capabilities import Support
 from connectors.sdk.connector import Connector
 from connectors.sdk.registry import connector_config
-from connectors.sdk.scan import AllOf, AnyOf, Comparison, Op, Predicate, ScanRequest, SortKey, TableName
-from connectors.sdk.testing_values import as_read, constants_of, holds, rank, values_of
+from connectors.sdk.scan import AllOf, AnyOf, Comparison, Op, ScanRequest, SortKey, TableName
+from connectors.sdk.testing_differences import differences, read, read_all, same, some_value, typed
+from connectors.sdk.testing_values import as_read, holds, rank, values_of
 from connectors.sdk.types import family
 
-TEXT_ONLY = (Op.STARTS_WITH, Op.ENDS_WITH, Op.CONTAINS)
 BIG_ROWS = 300_000
 
 
@@ -166,11 +164,11 @@ class ConnectorContract:
     def test_every_value_survives(self, connector: Connector) -> None:
         table = self.reference()
         name = self.create(table)
-        read = sorted(_rows(connector, name, table.columns), key=lambda row: row["id"])
-        assert len(read) == len(table.rows)
-        for row, wanted in zip(read, table.rows, strict=True):
+        found = sorted(read_all(connector, name, table.columns), key=lambda row: row["id"])
+        assert len(found) == len(table.rows)
+        for row, wanted in zip(found, table.rows, strict=True):
             for (column, sql_type), value in zip(table.columns, wanted, strict=True):
-                assert _same(row[column], as_read(sql_type, value)), (column, sql_type, value, row[column])
+                assert same(row[column], as_read(sql_type, value)), (column, sql_type, value, row[column])
 
     def test_an_empty_table_has_no_rows(self, connector: Connector) -> None:
         name = self.create(SourceTable("empty", (("id", "BIGINT"), ("label", "VARCHAR")), []))
@@ -201,9 +199,9 @@ class ConnectorContract:
             table = connector.describe(name)
             assert table.columns[1].sql_type == "TIMESTAMP WITH TIME ZONE"
             assert Support.EXACT not in {table.columns[1].operators.get(op) for op in _ORDERED}
-            read = {row["id"]: row["at"] for row in _rows(connector, name, _typed(table))}
-            assert read == {n: as_read("TIMESTAMP WITH TIME ZONE", v, ZoneInfo(key)) for n, v in [*rows, (99, None)]}
-            assert _differences(connector, table) == []
+            found = {row["id"]: row["at"] for row in read_all(connector, name, typed(table))}
+            assert found == {n: as_read("TIMESTAMP WITH TIME ZONE", v, ZoneInfo(key)) for n, v in [*rows, (99, None)]}
+            assert differences(connector, table) == []
             connector.close()
 
     # Streams --------------------------------------------------------------------------------------------------
@@ -271,22 +269,22 @@ class ConnectorContract:
 
     def test_each_declared_operator_is_as_exact_as_declared(self, connector: Connector) -> None:
         names = [self.create(self.reference()), *self.more_tables()]
-        assert [line for name in names for line in _differences(connector, connector.describe(name))] == []
+        assert [line for name in names for line in differences(connector, connector.describe(name))] == []
 
     def test_an_undeclared_operator_is_refused(self, connector: Connector) -> None:
         table = connector.describe(self.create(self.reference()))
         for column in table.columns:
             for op in set(Op) - set(column.operators):
                 values = () if op in (Op.IS_NULL, Op.IS_NOT_NULL) else ("1",)
-                request = ScanRequest(table.name, _typed(table)[:1], (Comparison(column.name, op, values),))
+                request = ScanRequest(table.name, typed(table)[:1], (Comparison(column.name, op, values),))
                 with pytest.raises(errors.UnsupportedPredicateError):
                     list(connector.scan(request))
 
     def test_terms_combine(self, connector: Connector) -> None:
         table = connector.describe(self.create(self.reference()))
-        rows = _rows(connector, table.name, _typed(table))
+        rows = read_all(connector, table.name, typed(table))
         terms = [
-            Comparison(column.name, op, (rank_first(rows, column.name),) if op is Op.EQ else ())
+            Comparison(column.name, op, (some_value(rows, column.name),) if op is Op.EQ else ())
             for column in table.columns
             for op in (Op.EQ, Op.IS_NULL)
             if op in column.operators and column.operators[op] is Support.EXACT and family(column.sql_type) != "uuid"
@@ -299,34 +297,34 @@ class ConnectorContract:
             (AnyOf((AllOf((terms[0], terms[1])), AnyOf(()), terms[-1])), AllOf(())),
             (AnyOf(()),),
         ):
-            request = ScanRequest(table.name, _typed(table), predicates)
+            request = ScanRequest(table.name, typed(table), predicates)
             wanted = [row["id"] for row in rows if all(holds(predicate, row) for predicate in predicates)]
-            assert sorted(r["id"] for r in _read(connector, request)) == sorted(wanted)
+            assert sorted(r["id"] for r in read(connector, request)) == sorted(wanted)
 
     def test_a_declared_order_is_duckdbs(self, connector: Connector) -> None:
         table = connector.describe(self.create(self.reference()))
-        rows = _rows(connector, table.name, _typed(table))
+        rows = read_all(connector, table.name, typed(table))
         for column in (column for column in table.columns if column.orders):
             for descending in (False, True):
                 for nulls_first in (False, True):
                     request = ScanRequest(
-                        table.name, _typed(table), (), (SortKey(column.name, descending, nulls_first),)
+                        table.name, typed(table), (), (SortKey(column.name, descending, nulls_first),)
                     )
-                    read = [row[column.name] for row in _read(connector, request)]
+                    found = [row[column.name] for row in read(connector, request)]
                     values = [row[column.name] for row in rows]
                     nulls = [value for value in values if value is None]
                     some = sorted((v for v in values if v is not None), key=rank, reverse=descending)
                     wanted = nulls + some if nulls_first else some + nulls
-                    assert list(map(rank, read)) == list(map(rank, wanted)), (column, descending, nulls_first)
+                    assert list(map(rank, found)) == list(map(rank, wanted)), (column, descending, nulls_first)
 
     def test_a_limit_is_kept(self, connector: Connector) -> None:
         table = connector.describe(self.create(self.reference()))
         if not table.limit:
             with pytest.raises(errors.UnsupportedPredicateError):
-                list(connector.scan(ScanRequest(table.name, _typed(table), limit=3)))
+                list(connector.scan(ScanRequest(table.name, typed(table), limit=3)))
             return
         for limit in (0, 1, 3, 1_000_000):
-            rows = _read(connector, ScanRequest(table.name, _typed(table), limit=limit))
+            rows = read(connector, ScanRequest(table.name, typed(table), limit=limit))
             assert len(rows) == min(limit, len(self.reference().rows))
 
     # Faults and configuration ---------------------------------------------------------------------------------
@@ -389,83 +387,3 @@ class ConnectorContract:
 
 
 _ORDERED = (Op.EQ, Op.IN, Op.LT, Op.LE, Op.GT, Op.GE)
-
-
-def rank_first(rows: Sequence[Mapping[str, Any]], column: str) -> Any:
-    """A value of the column that is not NULL."""
-    return next(row[column] for row in rows if row[column] is not None)
-
-
-def _typed(table: Table) -> tuple[tuple[str, str], ...]:
-    return tuple((column.name, column.sql_type) for column in table.columns)
-
-
-def _read(connector: Connector, request: ScanRequest) -> list[dict[str, Any]]:
-    names = [name for name, _ in request.columns]
-    rows: list[dict[str, Any]] = []
-    for batch in connector.scan(request):
-        assert batch.schema.equals(schema_of(request.columns))
-        rows += [
-            dict(zip(names, row, strict=True))
-            for row in zip(*(array.to_pylist() for array in batch.columns), strict=True)
-        ]
-    return rows
-
-
-def _rows(connector: Connector, name: TableName, columns: tuple[tuple[str, str], ...]) -> list[dict[str, Any]]:
-    return _read(connector, ScanRequest(name, columns))
-
-
-def _same(left: Any, right: Any) -> bool:
-    """Equal, and of one spelling: 1.10 is not 1.1, -0.0 is not 0.0, NaN is NaN."""
-    return bool(left == right or (left != left and right != right)) and str(left) == str(right)
-
-
-def _cases(column: Column, rows: list[dict[str, Any]]) -> Iterator[Comparison]:
-    seen = list({repr(row[column.name]): row[column.name] for row in rows if row[column.name] is not None}.values())
-    constants = constants_of(column.sql_type, seen)
-    for op in column.operators:
-        if op in (Op.IS_NULL, Op.IS_NOT_NULL):
-            yield Comparison(column.name, op)
-        elif op is Op.IN:
-            yield Comparison(column.name, op, tuple(constants[:1]))
-            yield Comparison(column.name, op, tuple(constants[::2]))
-            yield Comparison(column.name, op, tuple(constants[:20] * 30))
-        elif op not in TEXT_ONLY or family(column.sql_type) == "text":
-            yield from (Comparison(column.name, op, (constant,)) for constant in constants)
-
-
-def _differences(connector: Connector, table: Table) -> list[str]:
-    """Every (column, operator, constants) whose answer is not what its declaration promises."""
-    columns = _typed(table)
-    rows = _rows(connector, table.name, columns)
-    marked = list(enumerate(rows))
-    found = []
-    for column in table.columns:
-        for case in _cases(column, rows):
-            wanted = [_mark(row) for _, row in marked if holds(case, row)]
-            got = [_mark(row) for row in _read(connector, ScanRequest(table.name, columns, _and(case)))]
-            exact = column.operators[case.op] is Support.EXACT
-            missing, extra = _minus(wanted, got), _minus(got, wanted)
-            if missing or (exact and extra):
-                found.append(
-                    f"{table.name}.{column.name} {column.sql_type} {case.op.value} {_shown(case)}: "
-                    f"{len(missing)} missing, {len(extra)} too many"
-                )
-    return found
-
-
-def _and(case: Predicate) -> tuple[Predicate, ...]:
-    return (case,)
-
-
-def _mark(row: Mapping[str, Any]) -> str:
-    return repr([str(value) if isinstance(value, UUID) else value for value in row.values()])
-
-
-def _minus(left: list[str], right: list[str]) -> list[str]:
-    return list((Counter(left) - Counter(right)).elements())
-
-
-def _shown(case: Comparison) -> str:
-    return repr(case.values) if len(case.values) < 4 else f"{len(case.values)} values"

@@ -32,6 +32,7 @@ def text_batches(
     """
     schema = schema_of(columns)
     source = iter(rows)
+    wide = [index for index, (_, sql_type) in enumerate(columns) if sql_type in ("VARCHAR", "BLOB")]
     wanted = FIRST_ROWS
     while True:
         chunk: list[Sequence[bytes | None]] = []
@@ -39,7 +40,7 @@ def text_batches(
         while len(chunk) < wanted and size < MOST_BYTES:
             more = list(islice(source, _BLOCK))
             chunk += more
-            size += sum(len(cell) for row in more for cell in row if cell is not None)
+            size += sum(len(row[index] or b"") for row in more for index in wide)
             if len(more) < _BLOCK:
                 break
         if not chunk:

@@ -103,15 +103,14 @@ def to_instants(naive: pa.Array[Any], zone: ZoneInfo) -> pa.Array[Any]:
         raise OverflowError("a timestamp lies outside of the years 1 to 9999")
     steps = [_steps(zone, year) for year in years]
     offset: pa.Array[Any] | pa.Scalar[Any] = pa.scalar(steps[0].offsets[0], pa.int64())
-    for year_steps in steps:
-        for start, value in zip(year_steps.starts, year_steps.offsets, strict=True):
-            if start > _FIRST - _REACH:
-                offset = _choose(pc.greater_equal(local, pa.scalar(start, pa.int64())), value, offset)
-            elif year_steps is not steps[0]:
-                first = (datetime(years[steps.index(year_steps)], 1, 1) - _EPOCH) // _MICROSECOND
-                offset = _choose(pc.greater_equal(local, pa.scalar(first, pa.int64())), value, offset)
+    for year, of_year in zip(years, steps, strict=True):
+        first = (datetime(year, 1, 1) - _EPOCH) // _MICROSECOND
+        # The first step stands for what was before the year; years that no value lies in have no steps here.
+        starts = (first, *of_year.starts[1:])
+        for start, value in zip(starts, of_year.offsets, strict=True):
+            offset = _choose(pc.greater_equal(local, pa.scalar(start, pa.int64())), value, offset)
     result = pc.subtract(local, offset)
-    for start, end, instant in {gap for year_steps in steps for gap in year_steps.gaps}:
+    for start, end, instant in {gap for of_year in steps for gap in of_year.gaps}:
         inside = pc.and_(
             pc.greater_equal(local, pa.scalar(start, pa.int64())), pc.less(local, pa.scalar(end, pa.int64()))
         )

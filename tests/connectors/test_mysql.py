@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from connectors.mysql import Mysql, MysqlConfig
-from connectors.sdk import TableName
+from connectors.sdk import ForeignKey, Op, ScanRequest, Support, TableName
 from connectors.sdk.connector import Connector
+from connectors.sdk.errors import ConnectorError, SourceDataError
 from connectors.sdk.testing import ConnectorContract, Fault, SourceTable
 from tests.servers.fault_proxy import FaultProxy, Faults, start_fault_proxy
 from tests.servers.mariadb import MariaDBServer
@@ -155,3 +156,100 @@ def as_parameter(value: Any) -> Any:
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.replace(tzinfo=None)
     return str(value) if isinstance(value, UUID) else value
+
+
+@pytest.fixture
+def source(mariadb_database: MariaDBServer) -> Iterator[Mysql]:
+    made = Mysql(MysqlConfig.model_validate(values_of_configuration(mariadb_database)))
+    yield made
+    made.close()
+
+
+def values_of_configuration(server: MariaDBServer) -> dict[str, object]:
+    return {
+        "host": server.host,
+        "port": server.port,
+        "database": server.database,
+        "user": server.user,
+        "password": server.password,
+        "tls": "disable",
+    }
+
+
+def test_values_of_every_length_are_whole(source: Mysql) -> None:
+    sizes = (0, 1, 250, 251, 252, 255, 256, 65_535, 65_536, 1_000_000)
+    text = ", ".join(["repeat('x', %s)"] * len(sizes)) + ", NULL"
+    columns = [(f"c{n}", "VARCHAR") for n in range(len(sizes) + 1)]
+    (batch,) = source.query(f"SELECT {text}", sizes, columns)
+    read = [array[0].as_py() for array in batch.columns]
+    assert [None if value is None else len(value) for value in read] == [*sizes, None]
+
+
+@pytest.mark.parametrize(
+    ("native", "literal"),
+    [
+        *[("date", "'0000-00-00'"), ("datetime", "'0000-00-00 00:00:00'"), ("date", "'2024-00-15'")],
+        *[("time", "'-01:00:00'"), ("time", "'100:00:00'")],
+    ],
+)
+def test_a_value_without_a_form_here_is_an_error_that_names_its_column(
+    source: Mysql, mariadb_database: MariaDBServer, native: str, literal: str
+) -> None:
+    fill(mariadb_database, f"strange {native}", literal)
+    table = source.describe(TableName(("odd",)))
+    columns = tuple((column.name, column.sql_type) for column in table.columns)
+    with pytest.raises(SourceDataError, match="'strange' of odd"):
+        list(source.scan(ScanRequest(table.name, columns)))
+
+
+def fill(server: MariaDBServer, column: str, literal: str) -> None:
+    with server.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SET sql_mode = ''")
+        cursor.execute("DROP TABLE IF EXISTS odd")
+        cursor.execute(f"CREATE TABLE odd (id int, {column})")
+        cursor.execute(f"INSERT INTO odd VALUES (1, {literal})")
+
+
+def test_zero_dates_are_null_where_the_configuration_says_so(mariadb_database: MariaDBServer) -> None:
+    fill(mariadb_database, "strange datetime", "'0000-00-00 00:00:00'")
+    made = Mysql(MysqlConfig.model_validate({**values_of_configuration(mariadb_database), "zero_dates": "null"}))
+    column = made.describe(TableName(("odd",))).columns[1]
+    assert column.nullable and Op.IS_NULL not in column.operators and Support.EXACT not in column.operators.values()
+    (batch,) = made.scan(ScanRequest(TableName(("odd",)), (("strange", "TIMESTAMP"),)))
+    assert batch.column(0).to_pylist() == [None]
+    made.close()
+
+
+def test_decimals_beyond_38_digits_are_text(source: Mysql, mariadb_database: MariaDBServer) -> None:
+    fill(mariadb_database, "strange decimal(65,30)", "12345678901234567890.123456789012345678901234567890")
+    assert source.describe(TableName(("odd",))).columns[1].sql_type == "VARCHAR"
+    (batch,) = source.scan(ScanRequest(TableName(("odd",)), (("strange", "VARCHAR"),)))
+    assert batch.column(0).to_pylist() == ["12345678901234567890.123456789012345678901234567890"]
+
+
+def test_keys_on_prefixes_and_nullable_columns_prove_nothing(source: Mysql, mariadb_database: MariaDBServer) -> None:
+    with mariadb_database.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS child")
+        cursor.execute("DROP TABLE IF EXISTS parent")
+        cursor.execute(
+            "CREATE TABLE parent (a int, b int, c varchar(9) NOT NULL, d int UNIQUE, e int NOT NULL UNIQUE, "
+            "PRIMARY KEY (b, a), UNIQUE (c(3)))"
+        )
+        cursor.execute("CREATE TABLE child (x int, y int, FOREIGN KEY (x, y) REFERENCES parent (b, a))")
+    assert source.describe(TableName(("parent",))).keys == (("b", "a"), ("e",))
+    foreign = source.describe(TableName(("child",))).foreign_keys
+    assert foreign == (ForeignKey(("x", "y"), TableName(("parent",)), ("b", "a")),)
+
+
+def test_nothing_can_be_written(source: Mysql, mariadb_database: MariaDBServer) -> None:
+    fill(mariadb_database, "n int", "1")
+    with pytest.raises(ConnectorError):
+        list(source.query("INSERT INTO odd VALUES (2, 2)", (), (("a", "BIGINT"),)))
+    with pytest.raises(ConnectorError):
+        list(source.query("DROP TABLE odd", (), (("a", "BIGINT"),)))
+
+
+def test_tls_that_the_server_lacks_is_a_failed_stage(mariadb_database: MariaDBServer) -> None:
+    values = {**values_of_configuration(mariadb_database), "tls": "require"}
+    stages = list(Mysql(MysqlConfig.model_validate(values)).test())
+    assert (stages[-1].name, stages[-1].ok) == ("tls", False)

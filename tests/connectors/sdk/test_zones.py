@@ -68,7 +68,7 @@ def test_a_naive_timestamp_is_the_earlier_instant_or_the_start_of_its_gap(naive:
 
 
 @given(st.lists(moments | st.none(), max_size=60), st.sampled_from(ZONES))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_an_array_is_mapped_like_its_values(naive: list[datetime | None], key: str) -> None:
     zone = ZoneInfo(key)
     wanted = [None if value is None else to_instant(value, zone) for value in naive]
@@ -76,7 +76,7 @@ def test_an_array_is_mapped_like_its_values(naive: list[datetime | None], key: s
 
 
 @given(st.lists(moments, min_size=2, max_size=40), st.sampled_from(ZONES))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_a_later_naive_timestamp_is_never_an_earlier_instant(naive: list[datetime], key: str) -> None:
     instants = [to_instant(value, ZoneInfo(key)) for value in sorted(naive)]
     assert all(before <= after for before, after in pairwise(instants))
@@ -144,3 +144,10 @@ def test_unequal_has_no_naive_form() -> None:
 def test_a_constant_without_a_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="has a zone"):
         on_naive(Comparison("c", Op.EQ, (datetime(2024, 1, 1),)), BERLIN)
+
+
+def test_years_that_look_alike_are_kept_apart() -> None:
+    """Pyongyang had the same offset, without a change, in 2011 and in 2024, and another one between."""
+    zone = ZoneInfo("Asia/Pyongyang")
+    naive = [datetime(2011, 7, 1), datetime(2016, 7, 1), datetime(2024, 7, 1)]
+    assert to_instants(pa.array(naive), zone).to_pylist() == [to_instant(value, zone) for value in naive]
