@@ -25,14 +25,14 @@ def read_catalog(tx: WorkspaceTransaction, schemas: SchemaMap | None) -> Workspa
         workspace=tx.scope.workspace,
         version=tx.counters()["version"],
         connections=MappingProxyType({fold(one.name): one for one in list_connections(tx)}),
-        schemas=_schema_map(list_schemas(tx, None)) if schemas is None else schemas,
+        schemas=schema_map(list_schemas(tx, None)) if schemas is None else schemas,
         views=MappingProxyType({(fold(one.name), one.version): one for one in kept_views(tx)}),
         latest=MappingProxyType(dict(sorted(latest.items()))),
         publications=MappingProxyType({fold(one.name): one for one in list_publications(tx)}),
     )
 
 
-def _schema_map(schemas: tuple[SourceSchema, ...]) -> SchemaMap:
+def schema_map(schemas: tuple[SourceSchema, ...]) -> SchemaMap:
     """By folded names. Of tables whose names differ in case only, the others stand under their exact names."""
     found: dict[tuple[str, str], SourceSchema] = {}
     # The one in lower case comes first, so that it gets the folded name and each other keeps its own.

@@ -1,12 +1,13 @@
 """EXPLAIN: how a query runs, as data and as text a person can read. Made from a plan alone; values never appear.
 
-    order_backlog (publication)
-    s0  erp.orders                                    about 1,200 rows
-        columns    order_id, customer_id, status
+    publications  order_backlog
+
+    s0  erp.orders    about 1,200 rows
+        columns    3 of 9: order_id, customer_id, status
         pushed     status in (2 values)
-        stayed     lower(name) = … : not a plain comparison
+        stayed     lower("o"."name") = ? (the source does not …)
         statement  SELECT "order_id", … FROM "orders" WHERE "status" IN (?, ?)
-        read       37 rows, 1.2 KB, first after 4 ms, all after 6 ms
+        read       37 rows, 1.2 KB, first after 0.004 s, all after 0.006 s
 
 `stayed` is what only DuckDB decides; what was pushed is evaluated by it again (law 1 of the design).
 """
@@ -17,12 +18,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import sqlglot
+
 from engine.plan import Plan
 from engine.planner import duckdb_sql
 from engine.scans import Scan, describe
 
 PUSHED = "pushed "
 KEPT = "kept here: "
+WHY_KEPT = "the source does not declare it for this column, or an outer join could let NULLs through"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +50,13 @@ class ScanReading:
 
 @dataclass(frozen=True, slots=True)
 class ScanExplained:
-    """One scan. `pushed`: predicates in words; `stayed`: what did not go to the source, and why."""
+    """One scan. `columns_read`: how many of how many. `pushed`: predicates in words; `stayed`: what did not go to
+    the source, and why."""
 
     id: str
     connection: str
     table: str
+    columns_read: str
     columns: tuple[str, ...]
     pushed: tuple[str, ...]
     stayed: tuple[str, ...]
@@ -132,12 +138,21 @@ def with_run(explanation: Explanation, result: Mapping[str, Any], seconds: float
 
 
 def _scan(plan: Plan, scan: Scan) -> ScanExplained:
-    notes = [note for note in plan.notes if note.scan == scan.id]
-    stayed = [note.text.removeprefix(KEPT) for note in notes if not note.text.startswith(PUSHED)]
+    stayed, pruned = [], ""
+    for note in plan.notes:
+        if note.scan != scan.id or note.text.startswith(PUSHED):
+            continue
+        if note.rule == "prune_columns":
+            pruned = note.text
+        elif note.text.startswith(KEPT):
+            stayed.append(f"{note.text.removeprefix(KEPT)} ({WHY_KEPT})")
+        else:
+            stayed.append(note.text)
     return ScanExplained(
         id=scan.id,
         connection=scan.connection,
         table=str(scan.table),
+        columns_read=pruned,
         columns=tuple(column.source for column in scan.columns),
         pushed=tuple(describe(predicate) for predicate in scan.predicates),
         stayed=tuple(dict.fromkeys(stayed)),
@@ -170,7 +185,7 @@ def _lines(explanation: Explanation) -> Iterator[str]:
         yield from _scan_lines(scan)
         yield ""
     yield "DuckDB"
-    yield f"    {explanation.duckdb}"
+    yield from (f"    {line}" for line in _pretty(explanation.duckdb).splitlines())
     for number, done in enumerate(explanation.steps, 1):
         yield ""
         yield f"rule {number}: {done.rule}"
@@ -178,16 +193,22 @@ def _lines(explanation: Explanation) -> Iterator[str]:
     if explanation.seconds is not None:
         read = sum(scan.reading.rows for scan in explanation.scans if scan.reading)
         yield ""
+        size = size_text(explanation.bytes or 0)
         yield (
-            f"answer  {explanation.rows or 0:,} rows, {size_text(explanation.bytes or 0)} in {explanation.seconds:.3f} s; "
+            f"answer  {explanation.rows or 0:,} rows, {size} in {explanation.seconds:.3f} s; "
             f"{read:,} rows read from sources"
         )
+
+
+def _pretty(sql: str) -> str:
+    return sqlglot.parse_one(sql, dialect="duckdb").sql(dialect="duckdb", pretty=True)
 
 
 def _scan_lines(scan: ScanExplained) -> Iterator[str]:
     estimate = f"    about {scan.row_estimate:,} rows" if scan.row_estimate is not None else ""
     yield f"{scan.id}  {scan.connection}.{scan.table}{estimate}"
-    yield f"    columns    {', '.join(scan.columns) or '(none: rows are counted)'}"
+    read = scan.columns_read.removesuffix(" columns")
+    yield f"    columns    {read + ': ' if read else ''}{', '.join(scan.columns) or '(none: rows are counted)'}"
     yield from (f"    pushed     {text}" for text in scan.pushed)
     if scan.order_by:
         yield f"    order by   {', '.join(scan.order_by)}"

@@ -22,6 +22,7 @@ from catalog import errors as catalog_errors
 from connectors.sdk import errors as connector_errors
 from engine import errors as engine_errors
 from server.odata.errors import ODataNotImplementedError, ODataSyntaxError
+from server.operations import errors as operation_errors
 from server.rest import errors as rest_errors
 from server.settings import SettingError
 
@@ -108,6 +109,10 @@ STATUS: dict[type[BaseException], int] = {
     engine_errors.WorkerDiedError: 500,
     engine_errors.EngineBugError: 500,
     engine_errors.EngineError: 500,
+    operation_errors.KeyCheckError: 409,
+    operation_errors.FilesProblemsError: 422,
+    operation_errors.RelationError: 422,
+    operation_errors.OperationError: 422,
     catalog_errors.NotFoundError: 404,
     catalog_errors.NameTakenError: 409,
     catalog_errors.InvalidNameError: 422,

@@ -64,6 +64,13 @@ class Connector(ABC):
     def scan(self, request: ScanRequest) -> Iterator[pa.RecordBatch]:
         """Stream a table's rows. A generator: closing it early frees the session and ends the statement."""
 
+    def statement(self, request: ScanRequest) -> str | None:
+        """What a scan would send to the source, in its own language with placeholders for values: for EXPLAIN.
+
+        None: the source has no statements. It may look at the source's description, and reads no rows.
+        """
+        return None
+
     @abstractmethod
     def test(self) -> Iterator[Stage]:
         """Try the connection stage by stage; stops after the first stage that fails."""

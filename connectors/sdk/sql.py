@@ -92,6 +92,9 @@ class SqlConnector(Connector):
             )
         )
 
+    def statement(self, request: ScanRequest) -> str | None:
+        return select_statement(self.dialect, self._checked(request), request, self.time_zone).sql
+
     def forget(self, name: TableName) -> None:
         """Describe the table anew before its next scan."""
         self._described.pop(name, None)
