@@ -98,6 +98,7 @@ class Files(Connector):
             name,
             tuple(self._exposed(column) for column in columns),
             limit=True,
+            key_lookup=10_000,
             row_estimate=rows,
             naive_timestamps=tuple(column.exposed for column in columns if column.sql_type == "TIMESTAMP"),
         )

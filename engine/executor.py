@@ -119,6 +119,7 @@ class Execution:
                 "bytes": stream.bytes,
                 "seconds_to_first_row": stream.seconds_to_first_row,
                 "seconds": stream.seconds,
+                "keys": stream.keys,
                 "snapshot": self.snapshots.get(stream.scan.connection, False),
             }
             for stream in self.streams
@@ -147,7 +148,7 @@ class Execution:
         try:
             for stream in streams:
                 cursor.register(stream.scan.id, stream)
-                stream.start()
+            _start_all(streams)
             yield cursor.sql(statement.sql)
             self._check_streams(streams)
         except (duckdb.Error, pa.ArrowException, ConnectorError, MemoryError, OSError) as error:
@@ -174,6 +175,28 @@ class Execution:
             error = stream.error
             if error is not None and not isinstance(error, ScanCancelledError):
                 raise source_error(stream.scan.connection, error)
+
+
+def _start_all(streams: list[ScanStream]) -> None:
+    """Begin all scans: side by side those that wait for no keys, each other one as soon as it has its keys."""
+    by_id = {stream.scan.id: stream for stream in streams}
+    waiting = [stream for stream in streams if stream.scan.keys_from]
+    for stream in streams:
+        if not stream.scan.keys_from:
+            stream.start()
+    while waiting:
+        waits = {stream.scan.id for stream in waiting}
+        ready = [s for s in waiting if not any(keys.scan in waits for keys in s.scan.keys_from)]
+        for stream in ready:
+            for keys in stream.scan.keys_from:
+                provider = by_id[keys.scan]
+                values = provider.values(keys.column, keys.cap)
+                if provider.error is not None:
+                    raise provider.error
+                if values is not None:
+                    stream.restrict(keys, values)
+            stream.start()
+            waiting.remove(stream)
 
 
 def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:

@@ -9,6 +9,7 @@ from engine.errors import EngineBugError
 from engine.plan import Plan
 from engine.rules.prune_columns import prune_columns
 from engine.rules.push_filters import push_filters
+from engine.rules.push_join_keys import push_join_keys
 from engine.rules.push_limit import push_limit
 
 Rule = Callable[[Plan, Mapping[str, Table]], Plan]
@@ -16,6 +17,7 @@ Rule = Callable[[Plan, Mapping[str, Table]], Plan]
 RULES: tuple[Rule, ...] = (
     push_filters,
     push_limit,  # after push_filters: a limit may pass only filters that were pushed exactly
+    push_join_keys,  # after push_filters: what a scan's filters leave decides which side is small
     prune_columns,  # last: it drops columns that only an earlier rule could have needed
 )
 

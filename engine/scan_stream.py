@@ -10,14 +10,16 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 
-from connectors.sdk import Connector
+from connectors.sdk import Comparison, Connector, Op, Value
 from connectors.sdk.errors import ConnectorError, ScanCancelledError, SourceSchemaChangedError
 from connectors.sdk.types import arrow_type
-from engine.scans import Scan
+from engine.scans import KeysFrom, Scan
 
 QUEUE_BYTES = 8 * 1024 * 1024
 
@@ -34,6 +36,7 @@ class ScanStream:
         self.error: BaseException | None = None
         self.rows = 0
         self.bytes = 0
+        self.keys = 0
         self.seconds_to_first_row: float | None = None
         self.seconds = 0.0
         self._connector = connector
@@ -49,6 +52,8 @@ class ScanStream:
 
     def start(self) -> None:
         """Begin to read the source."""
+        if self._finished:
+            return
         self._thread = threading.Thread(target=self._fill, name=f"scan-{self.scan.id}", daemon=True)
         self._thread.start()
 
@@ -86,6 +91,33 @@ class ScanStream:
             batches.close()
             self.seconds = time.monotonic() - started
         return found
+
+    def values(self, column: str, most: int) -> tuple[Value, ...] | None:
+        """The distinct values of a column once the source has given all rows; None when they are more than `most`,
+        or too large to be kept, or the source failed. The rows stay queued for DuckDB."""
+        with self._changed:
+            while not self._finished and self.rows <= most and self._queued < self._limit and not self._stopped:
+                self._changed.wait(0.05)
+                if self._cancelled.is_set():
+                    raise ScanCancelledError("the query was cancelled")
+            if not self._finished or self.error is not None or self._stopped or self.rows > most:
+                return None
+            pieces: Any = [batch.column(column) for batch in self._queue]
+            kind: Any = self.schema.field(column).type
+        distinct: Any = pa.chunked_array(pieces, kind).unique().drop_null()
+        return tuple(UUID(value) if self._is_uuid(column) else value for value in distinct.to_pylist())
+
+    def restrict(self, keys: KeysFrom, values: tuple[Value, ...]) -> None:
+        """Before `start`: ask the source for these keys only; none at all: don't ask it."""
+        self.keys += len(values)
+        if not values:
+            self._finished = True
+            return
+        more = Comparison(keys.target, Op.IN, values)
+        self.scan = replace(self.scan, predicates=(*self.scan.predicates, more))
+
+    def _is_uuid(self, column: str) -> bool:
+        return any(c.name == column and c.sql_type == "UUID" for c in self.scan.columns)
 
     def stop(self) -> None:
         """No more rows are wanted. The thread closes its iterator, which ends the statement at the source."""

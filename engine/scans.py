@@ -34,6 +34,17 @@ class ScanColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class KeysFrom:
+    """At run time: the distinct values of another scan's column (by our name) become an IN predicate on `target`
+    (the source's spelling), if there are no more than `cap`."""
+
+    scan: str
+    column: str
+    target: str
+    cap: int
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
     """One table reference, read from one connection. Predicates, order and limit name source columns."""
 
@@ -46,6 +57,7 @@ class Scan:
     order_by: tuple[SortKey, ...] = ()
     limit: int | None = None
     row_estimate: int | None = None
+    keys_from: tuple[KeysFrom, ...] = ()
 
     def request(self) -> ScanRequest:
         """What the connector is asked for."""
@@ -138,6 +150,7 @@ def scan_to_json(scan: Scan) -> dict[str, object]:
         "order_by": [[k.column, k.descending, k.nulls_first] for k in scan.order_by],
         "limit": scan.limit,
         "row_estimate": scan.row_estimate,
+        "keys_from": [[k.scan, k.column, k.target, k.cap] for k in scan.keys_from],
     }
 
 
@@ -153,6 +166,7 @@ def scan_from_json(data: dict[str, object]) -> Scan:
         order_by=tuple(SortKey(*k) for k in cast("list[tuple[str, bool, bool]]", data["order_by"])),
         limit=cast("int | None", data["limit"]),
         row_estimate=cast("int | None", data["row_estimate"]),
+        keys_from=tuple(KeysFrom(*k) for k in cast("list[tuple[str, str, str, int]]", data["keys_from"])),
     )
 
 

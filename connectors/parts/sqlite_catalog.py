@@ -69,6 +69,7 @@ def table_of(
         keys=tuple(dict.fromkeys(proven)),
         foreign_keys=tuple(foreign_keys),
         limit=True,
+        key_lookup=10_000,
         row_estimate=rows,
         naive_timestamps=tuple(entry.column.name for entry in described.values() if entry.naive),
     )

@@ -51,7 +51,8 @@ class Table:
 
     `keys`: sets of columns that the source itself guarantees to be unique and NOT NULL, the primary key first.
     `required_filters`: columns without an equality filter on which the source can't be read.
-    `limit`: the source can stop after n rows. `row_estimate`: from the source's own catalog, None if unknown.
+    `limit`: the source can stop after n rows. `key_lookup`: how many values of an IN it takes well, 0: do not.
+    `row_estimate`: from the source's own catalog, None if unknown.
     """
 
     name: TableName
@@ -60,6 +61,7 @@ class Table:
     foreign_keys: tuple[ForeignKey, ...] = ()
     required_filters: tuple[str, ...] = ()
     limit: bool = False
+    key_lookup: int = 0
     row_estimate: int | None = None
     comment: str = ""
     naive_timestamps: tuple[str, ...] = field(default=())

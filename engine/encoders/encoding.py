@@ -38,6 +38,8 @@ class Page:
     hidden: int
     next_link: NextLink
     link: str = ""
+    wanted: int | None = None
+    wanted_prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ class Encoding:
     brace, between prefix and suffix (no row: nothing is written and the head says `empty`). `count_prefix`: where the
     count query's number is written, right behind `prefix`, followed by `after_count`. `next_prefix`, `next_suffix`:
     around the next link, before `suffix`. `strings_for_numbers`: 64-bit integers and decimals as JSON strings
-    (IEEE754Compatible). CSV: `header` says whether names are written first.
+    (IEEE754Compatible). CSV: `header` says whether names are written first; `bare`: of one row and column, the value's
+    text or bytes alone, without quotes or line end.
     """
 
     format: Format
@@ -62,6 +65,7 @@ class Encoding:
     next_suffix: str = ""
     strings_for_numbers: bool = False
     header: bool = True
+    bare: bool = False
     gzip: bool = False
     page: Page | None = None
 
@@ -85,6 +89,8 @@ def encoding_from_json(data: dict[str, object]) -> Encoding:
             hidden=cast(int, page["hidden"]),
             next_link=NextLink(str(page["next_link"])),
             link=str(page["link"]),
+            wanted=cast("int | None", page["wanted"]),
+            wanted_prefix=str(page["wanted_prefix"]),
         )
     )
     return Encoding(**values)  # type: ignore[arg-type]

@@ -26,7 +26,9 @@ def rows_sql(inner: str, encoding: Encoding, types: Sequence[str]) -> str:
     hidden = encoding.page.hidden if encoding.page else 0
     shown = len(types) - hidden
     names = [f"c{i}" for i in range(len(types))]
-    if encoding.format is Format.CSV:
+    if encoding.bare:
+        text = names[0] if types[0] == "BLOB" else _text(names[0], types[0])
+    elif encoding.format is Format.CSV:
         cells = [_csv_cell(name, kind) for name, kind in zip(names[:shown], types[:shown], strict=True)]
         text = " || ',' || ".join(cells) + " || chr(13) || chr(10)"
     else:

@@ -92,6 +92,7 @@ class Writer:
         for batch in batches:
             if batch.num_rows == 0:
                 continue
+            self._check_single(batch.num_rows)
             self._start(schema, empty=False)
             self._write_batch(self._within_page(batch))
             if self._full:
@@ -111,7 +112,7 @@ class Writer:
                 prefix += f"{self.encoding.count_prefix}{self.count}{self.encoding.after_count}"
             if not (self.encoding.single and empty):
                 self._send(prefix.encode())
-        elif self.encoding.format is Format.CSV and self.encoding.header:
+        elif self.encoding.format is Format.CSV and self.encoding.header and not self.encoding.bare:
             self._send(csv_header(self.encoding.names).encode())
         elif self.encoding.format is Format.ARROW:
             self._ipc = pa.ipc.new_stream(self._buffer, self._named(schema))
@@ -155,7 +156,16 @@ class Writer:
         token = _hidden_values(kept, rows - 1, page.hidden) if rows else self._last
         assert token is not None
         self._next = page.link + write_token(token)
+        if page.wanted is not None:
+            self._next += f"{page.wanted_prefix}{page.wanted - self.rows - rows}"
         return kept
+
+    def _check_single(self, rows: int) -> None:
+        if (self.encoding.single or self.encoding.bare) and self.rows + rows > 1:
+            raise DuplicateKeyError(
+                "more than one row has this key",
+                hint="the publication's declared key does not identify a row; declare another key",
+            )
 
     def _check_neighbours(self, batch: pa.RecordBatch, hidden: int) -> None:
         """Two rows with the same order and key values stand next to each other: the key is none."""

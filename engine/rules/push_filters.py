@@ -20,6 +20,7 @@ from engine.predicates import conjuncts, push, rejects_null
 from engine.rules.scopes import (
     column_family,
     inner_selects,
+    is_recursive,
     joins_are_plain,
     output_column,
     passes_filters,
@@ -109,7 +110,7 @@ def _push(
         source.expression.args.get(name) for name in ("limit", "offset", "fetch")
     ):
         return
-    if _recursive(source) or not _arms_agree(source, condition, alias, tables):
+    if is_recursive(source) or not _arms_agree(source, condition, alias, tables):
         return
     for arm in inner_selects(source):
         inner = _inside(condition, alias, source, arm)
@@ -149,12 +150,6 @@ def _arms_agree(derived: Scope, condition: exp.Expr, alias: str, tables: Mapping
             if None in families or len(families) > 1:
                 return False
     return True
-
-
-def _recursive(scope: Scope) -> bool:
-    parent = scope.expression.parent
-    with_ = parent.parent if isinstance(parent, exp.CTE) else None
-    return isinstance(with_, exp.With) and bool(with_.args.get("recursive"))
 
 
 def _inside(condition: exp.Expr, alias: str, derived: Scope, arm: Scope) -> exp.Expr | None:

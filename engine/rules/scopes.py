@@ -109,3 +109,47 @@ def referenced_once(scope: Scope, tree_scopes: list[Scope]) -> bool:
     """Whether a derived table is read in one place only (a CTE can be read in several)."""
     uses = sum(1 for other in tree_scopes for _, (_, source) in other.selected_sources.items() if source is scope)
     return uses <= 1 and not scope.is_correlated_subquery
+
+
+def column_origin(scope: Scope, column: exp.Column) -> tuple[str, str] | None:
+    """(scan, column) from whose values alone a column takes its own (NULLs of outer joins apart); else None."""
+    scope = column.meta.get("scope", scope)
+    source = sources_of(scope).get(column.table)
+    if source is None:
+        return None
+    scan = scan_of(source)
+    if scan is not None:
+        return scan, column.name
+    if not isinstance(source, Scope) or not isinstance(source.expression, exp.Select) or is_recursive(source):
+        return None
+    if source.expression.args.get("pivots"):
+        return None
+    inner = output_column(source, source, column.name)
+    return column_origin(source, inner) if inner is not None else None
+
+
+def filter_targets(scope: Scope, column: exp.Column, all_scopes: list[Scope]) -> Iterator[tuple[str, str]]:
+    """Every (scan, column) to which a NULL-rejecting filter on one column of a scope may be copied."""
+    source = sources_of(scope).get(column.table)
+    if source is None:
+        return
+    scan = scan_of(source)
+    if scan is not None:
+        yield scan, column.name
+        return
+    if not isinstance(source, Scope) or is_recursive(source) or not referenced_once(source, all_scopes):
+        return
+    arms = list(inner_selects(source))
+    inner = [output_column(arm, source, column.name) for arm in arms]
+    if len(arms) > 1 and (any(source.expression.args.get(n) for n in ("limit", "offset", "fetch")) or None in inner):
+        return
+    for arm, within in zip(arms, inner, strict=True):
+        if within is not None and passes_filters(arm, [within]) and joins_are_plain(arm.expression):
+            yield from filter_targets(arm, within, all_scopes)
+
+
+def is_recursive(scope: Scope) -> bool:
+    """Whether a derived table is a recursive CTE."""
+    parent = scope.expression.parent
+    with_ = parent.parent if isinstance(parent, exp.CTE) else None
+    return isinstance(with_, exp.With) and bool(with_.args.get("recursive"))
