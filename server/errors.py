@@ -21,7 +21,13 @@ import orjson
 from catalog import errors as catalog_errors
 from connectors.sdk import errors as connector_errors
 from engine import errors as engine_errors
-from server.odata.errors import ODataNotImplementedError, ODataSyntaxError
+from server.odata.errors import (
+    ODataNotAcceptableError,
+    ODataNotImplementedError,
+    ODataRequestError,
+    ODataSyntaxError,
+    UnknownResourceError,
+)
 from server.operations import errors as operation_errors
 from server.rest import errors as rest_errors
 from server.settings import SettingError
@@ -86,6 +92,9 @@ STATUS: dict[type[BaseException], int] = {
     SettingError: 500,
     ODataSyntaxError: 400,
     ODataNotImplementedError: 501,
+    ODataRequestError: 400,
+    ODataNotAcceptableError: 406,
+    UnknownResourceError: 404,
     rest_errors.NotAcceptableError: 406,
     rest_errors.RestRequestError: 400,
     engine_errors.SqlSyntaxError: 400,
