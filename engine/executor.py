@@ -47,10 +47,12 @@ class Execution:
     def cancel(self) -> None:
         """End the run: DuckDB, the scans, and the statements at the sources."""
         self._cancelled.set()
-        for stream in self.streams:
+        for stream in list(self.streams):
             stream.stop()
-        if self._cursor is not None:
-            self._cursor.interrupt()
+        cursor = self._cursor
+        if cursor is not None:
+            with contextlib.suppress(duckdb.Error):  # closed in this very moment
+                cursor.interrupt()
         for connector in self._connectors.values():
             connector.cancel()
 
@@ -59,18 +61,19 @@ class Execution:
         job = self._job
         assert job.statement is not None and job.encoding is not None
         statements = [s for s in (job.count, job.statement) if s is not None]
-        for name, connector in self._connectors.items():
-            scans = sum(scan.connection == name for s in statements for scan in s.scans)
-            try:
-                self.snapshots[name] = connector.begin(job.run, scans)
-            except ConnectorError as error:
-                raise source_error(name, error) from None
         try:
+            for name, connector in self._connectors.items():
+                scans = sum(scan.connection == name for s in statements for scan in s.scans)
+                try:
+                    self.snapshots[name] = connector.begin(job.run, scans)
+                except ConnectorError as error:
+                    self._check_streams([])
+                    raise source_error(name, error) from None
             count = None
             if job.count is not None:
                 with self._relation(job.count) as relation:
-                    row: Any = relation.fetchone()
-                    count = int(row[0]) if row else 0
+                    counted: Any = relation.to_arrow_reader(1).read_all()
+                    count = int(counted.column(0)[0].as_py())
             writer = Writer(job.encoding, sink, count, job.max_rows, job.max_bytes)
             if job.statement.direct is not None and can_write(job.encoding) and self._run_direct(writer):
                 return writer
