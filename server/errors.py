@@ -6,7 +6,9 @@ ServerError
 ├── MethodError              the path does not take this method
 ├── AnswerHeldError          the answer needs HTTP/1.1: it is too large to be held back for an HTTP/1.0 client
 ├── RequestSizeError         the URL or the body is larger than the server takes
-└── BodyError                the body is not what the path takes
+├── BodyError                the body is not what the path takes
+├── SourceBusyError          as many statements run on a connection as may, and the queue is full or too slow
+└── SourceRestingError       a connection failed again and again and is left alone for a while
 
 Errors of catalog, connectors, engine and of the protocols have their places in `STATUS` below.
 """
@@ -81,6 +83,18 @@ class BodyError(ServerError):
     code = "body"
 
 
+class SourceBusyError(ServerError):
+    """As many statements run on a connection as may, and the queue is full or too slow."""
+
+    code = "source_busy"
+
+
+class SourceRestingError(ServerError):
+    """A connection failed again and again and is left alone for a while."""
+
+    code = "source_resting"
+
+
 STATUS: dict[type[BaseException], int] = {
     CredentialError: 401,
     PathError: 404,
@@ -88,6 +102,8 @@ STATUS: dict[type[BaseException], int] = {
     AnswerHeldError: 505,
     RequestSizeError: 413,
     BodyError: 400,
+    SourceBusyError: 503,
+    SourceRestingError: 503,
     ServerError: 500,
     SettingError: 500,
     ODataSyntaxError: 400,

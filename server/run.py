@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
 from engine.engine import Engine
-from engine.errors import DeadlineError, EngineError, NoWorkerError, QueryCancelledError, WorkerDiedError
+from engine.errors import (
+    DeadlineError,
+    EngineError,
+    NoWorkerError,
+    QueryCancelledError,
+    SourceError,
+    WorkerDiedError,
+)
 from engine.frames import event_frame
 from engine.job import Job, job_to_json
 from engine.outcome import error_from_event, error_from_exit
 from engine.pool import WorkerProcess
+from server.budgets import Budgets
+from server.errors import ServerError
 from server.read_ahead import ReadAhead
 
 RECEIVE_BYTES = 262_144
@@ -27,17 +37,20 @@ class Run:
     engine: Engine
     job: Job
     tenant: str
+    principal: str
     small: bool
     ahead: ReadAhead
+    budgets: Budgets
     queue_timeout: float
     deadline: float
     head: asyncio.Future[dict[str, Any]] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     result: dict[str, Any] = field(default_factory=dict)
-    error: EngineError | None = None
+    error: EngineError | ServerError | None = None
     seconds_queued: float = 0.0
     _worker: WorkerProcess | None = None
     _task: asyncio.Task[None] | None = None
     _over: bool = False
+    _taken: list[tuple[str, str, int]] = field(default_factory=list)
 
     def start(self) -> None:
         """Begin: queue for a worker, then read it."""
@@ -61,7 +74,10 @@ class Run:
 
     async def _drive(self) -> None:
         try:
+            started = time.monotonic()
+            self._taken = await self.budgets.enter(self.tenant, self.principal, self._statements())
             await self._acquire()
+            self.seconds_queued = time.monotonic() - started
             await asyncio.wait_for(self._converse(), max(0.05, self.deadline - time.monotonic()))
         except asyncio.CancelledError:
             self._fail(QueryCancelledError("the caller went away"))
@@ -70,7 +86,7 @@ class Run:
         except TimeoutError:
             self._fail(DeadlineError("the query took longer than it may", hint="filter earlier or ask for less"))
             await self._end_job()
-        except EngineError as error:
+        except (EngineError, ServerError) as error:
             self._fail(error)
             self._release(healthy=self._over)
         except Exception:
@@ -80,10 +96,27 @@ class Run:
         else:
             self._release(healthy=True)
         finally:
+            self.budgets.leave(self._taken)
+            self._note_sources()
             self.ahead.finish()
 
+    def _statements(self) -> dict[str, int]:
+        """Statements per connection; the count query and the rows run one after the other."""
+        counts: Counter[str] = Counter()
+        for statement in (self.job.count, self.job.statement):
+            if statement is not None:
+                counts |= Counter(scan.connection for scan in statement.scans)
+        return dict(counts)
+
+    def _note_sources(self) -> None:
+        """Tell the breakers what came of asking."""
+        if isinstance(self.error, SourceError):
+            self.budgets.note(self.tenant, self.error.connection, self.error.source_code)
+        elif self.error is None:
+            for connection in self.job.connections:
+                self.budgets.note(self.tenant, connection, None)
+
     async def _acquire(self) -> None:
-        started = time.monotonic()
         future = self.engine.pool.acquire(self.tenant, self.small)
         if future.done():
             self._worker = future.result()
@@ -96,7 +129,6 @@ class Run:
                 if self._worker is None and not future.cancel() and future.done() and future.exception() is None:
                     # The worker came in the very moment in which we gave up.
                     self.engine.pool.release(future.result(), healthy=True)
-        self.seconds_queued = time.monotonic() - started
 
     async def _converse(self) -> None:
         worker = self._worker
@@ -152,7 +184,7 @@ class Run:
                 if message.event is not None and message.event["event"] in ("done", "error"):
                     return
 
-    def _fail(self, error: EngineError) -> None:
+    def _fail(self, error: EngineError | ServerError) -> None:
         self.error = error
         if not self.head.done():
             self.head.set_exception(error)

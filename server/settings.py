@@ -40,6 +40,10 @@ class Settings:
     queue_length: int = 200
     queue_timeout: float = 30.0
     query_timeout: float = 600.0
+    connection_statements: int = 8
+    connection_queue_length: int = 100
+    breaker_failures: int = 5
+    breaker_seconds: float = 30.0
     max_source_time: float = 300.0
     min_client_rate: int = 256
     client_grace: float = 30.0

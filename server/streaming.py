@@ -21,7 +21,8 @@ from engine.errors import DeadlineError, EngineError, QueryCancelledError
 from engine.query import Query
 from engine.scans import shape
 from server.answer import Answer, RequestContext
-from server.errors import AnswerHeldError, PathError
+from server.budgets import Budgets, BudgetSettings
+from server.errors import AnswerHeldError, PathError, ServerError
 from server.read_ahead import ReadAhead
 from server.run import Run
 from server.settings import Settings
@@ -70,6 +71,15 @@ class Streaming:
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self._engine = engine
         self._settings = settings
+        self._budgets = Budgets(
+            BudgetSettings(
+                settings.connection_statements,
+                settings.connection_queue_length,
+                settings.queue_timeout,
+                settings.breaker_failures,
+                settings.breaker_seconds,
+            )
+        )
 
     async def respond(self, context: RequestContext, answer: Answer, client: Client, outcome: Outcome) -> None:
         """Send the whole response. Raises what failed before the head, BrokenAnswerError for what failed after it."""
@@ -88,8 +98,10 @@ class Streaming:
                 self._engine,
                 job,
                 context.scope.tenant,
+                context.scope.principal,
                 prepared.plan.small,
                 ahead,
+                self._budgets,
                 self._settings.queue_timeout,
                 deadline=started + open_for,
             )
@@ -100,7 +112,7 @@ class Streaming:
             if answer.empty_is_missing and head["empty"]:
                 raise PathError("there is no such entity", hint="no row has this key")
             await self._send(answer, head, run, client, gone, outcome)
-        except EngineError as error:
+        except (EngineError, ServerError) as error:
             outcome.status = "cancelled" if isinstance(error, QueryCancelledError) else "error"
             outcome.error = error.code
             raise
