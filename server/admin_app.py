@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse
 
 from catalog.errors import CatalogError
 from connectors.sdk.errors import ConnectorError
@@ -13,6 +14,8 @@ from server.errors import BodyError, ServerError, error_body, error_headers, sta
 from server.operations.errors import OperationError
 from server.state import ServerState
 
+POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
 
 def admin_app(state: ServerState) -> FastAPI:
     """The application; its caller has authenticated the request and put the Scope into `request.state.scope`."""
@@ -21,10 +24,15 @@ def admin_app(state: ServerState) -> FastAPI:
         description="Connections, views, publications, keys and runs of one workspace. "
         "Authenticate with an API key: header X-API-Key, or as the password of Basic.",
         openapi_url="/api/openapi.json",
-        docs_url="/docs",
+        docs_url=None,
         redoc_url=None,
     )
     app.include_router(admin_router(state))
+
+    @app.get("/docs", include_in_schema=False)
+    def docs() -> HTMLResponse:
+        return HTMLResponse(docs_page(app.openapi()), headers={"content-security-policy": POLICY})
+
     for kind in (CatalogError, ConnectorError, EngineError, OperationError, ServerError):
         app.add_exception_handler(kind, _answer)
     app.add_exception_handler(RequestValidationError, _refuse)
