@@ -10,6 +10,7 @@ from catalog.errors import CatalogError
 from connectors.sdk.errors import ConnectorError
 from engine.errors import EngineError
 from server.admin import admin_router
+from server.docs_page import docs_page
 from server.errors import BodyError, ServerError, error_body, error_headers, status_of
 from server.operations.errors import OperationError
 from server.state import ServerState

@@ -1,4 +1,4 @@
-"""The page at /docs: the admin API's OpenAPI document as HTML that needs no other host. A plant's network has none."""
+"""The page at /docs: the admin API's OpenAPI document as HTML that needs no other host; a plant may reach none."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ table{border-collapse:collapse}td,th{text-align:left;padding:.2rem .8rem .2rem 0
 """
 INTRODUCTION = """
 <h1>Viewloom</h1>
-<p>Every request needs an API key: header <code>X-API-Key</code>, or Basic with any user name and the key as password.</p>
+<p>Every request needs an API key: header <code>X-API-Key</code>, or Basic with any user name and the key as
+password.</p>
 <table>
 <tr><td>OData v4</td><td><code>/odata/{workspace}/</code> for Excel, Power BI and other OData clients</td></tr>
 <tr><td>REST</td><td><code>/api/v1/{workspace}/data/{publication}?column=gte.5&amp;order=column&amp;limit=50</code>;
@@ -46,7 +47,8 @@ def docs_page(document: Mapping[str, Any]) -> str:
 
 def _operation(path: str, method: str, operation: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[str]:
     summary = html.escape(str(operation.get("summary", "")))
-    yield f"<details><summary><b class={method}>{method.upper()}</b> <code>{html.escape(path)}</code> {summary}</summary>"
+    title = f"<b class={method}>{method.upper()}</b> <code>{html.escape(path)}</code> {summary}"
+    yield f"<details><summary>{title}</summary>"
     if operation.get("description"):
         yield f"<p>{html.escape(operation['description'])}</p>"
     parameters = [p for p in operation.get("parameters", []) if p.get("in") == "query"]
