@@ -15,6 +15,7 @@ from pathlib import Path
 PR_SET_DUMPABLE = 4
 PR_SET_NO_NEW_PRIVS = 38
 M_ARENA_MAX = -8
+OPEN_FILES = 1024
 
 
 def address_space() -> int | None:
@@ -53,6 +54,9 @@ def arm_cpu_limit(seconds: int) -> None:
 def confine_worker(uid: int | None) -> None:
     """At a worker's start: another user where the server has the right, no new privileges, no core dump."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = OPEN_FILES if most == resource.RLIM_INFINITY else min(OPEN_FILES, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     if uid is not None:
         os.setgroups([])
         os.setgid(uid)

@@ -1,11 +1,13 @@
 """The pool of workers: who gets one, how many there are, and what ends one that won't stop.
 
 Thread-safe and synchronous; a server awaits the futures. A worker serves one tenant until it ends; spare ones are
-started ahead, because starting takes about a second. Waiting is fair between tenants: each in turn.
+started ahead, because starting takes about a second. Waiting is fair between tenants: each in turn, and one that has
+waited for `PATIENCE` gets a worker of the tenant that holds most, as soon as one of those is free.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -26,6 +28,7 @@ from engine.isolation import resident
 
 START_TIMEOUT = 30.0
 WATCH_INTERVAL = 0.1
+PATIENCE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class WorkerProcess:
     small: bool = True
     busy: bool = False
     over_memory: bool = False
+    retired: bool = False
     jobs: int = 0
     idle_since: float = field(default_factory=time.monotonic)
     reader: FrameReader = field(default_factory=FrameReader)
@@ -75,6 +79,7 @@ class _Waiter:
     tenant: str
     small: bool
     future: Future[WorkerProcess]
+    since: float = field(default_factory=time.monotonic)
 
 
 class WorkerPool:
@@ -83,12 +88,14 @@ class WorkerPool:
     def __init__(self, settings: PoolSettings, directory: Path | None = None) -> None:
         self.settings = settings
         self._directory = Path(tempfile.mkdtemp(prefix="viewloom-", dir=directory))
+        if settings.uid is not None:
+            self._directory.chmod(0o711)  # the workers' own user walks through it to its spill directory
+        self._bound = int(settings.memory_mb * 1.5 + 300) * 1024 * 1024
         self._lock = threading.Condition()
         self._workers: set[WorkerProcess] = set()
-        self._starting = 0
+        self._starting: WorkerProcess | None = None
         self._waiting: OrderedDict[str, deque[_Waiter]] = OrderedDict()
-        self._closed = False
-        self._failures = 0
+        self._closed = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="worker-keeper", daemon=True)
         self._watcher = threading.Thread(target=self._watch, name="worker-watch", daemon=True)
         self._keeper.start()
@@ -101,8 +108,9 @@ class WorkerPool:
         """
         future: Future[WorkerProcess] = Future()
         with self._lock:
+            self._forget_cancelled()
             waiting = sum(len(queue) for queue in self._waiting.values())
-            if self._closed or waiting >= self.settings.queue_length:
+            if self._closed.is_set() or waiting >= self.settings.queue_length:
                 raise NoWorkerError(
                     "the server is busy", hint="try again in a few seconds", details={"waiting": waiting}
                 )
@@ -111,11 +119,14 @@ class WorkerPool:
         return future
 
     def release(self, worker: WorkerProcess, healthy: bool) -> None:
-        """Give a worker back; one that is not healthy (killed, cancelled late, out of step) is ended."""
+        """Give a worker back; one that is not healthy (killed, cancelled late, out of step), was recycled, or stays
+        large is ended."""
+        size = resident(worker.process.pid) or 0
         with self._lock:
             worker.busy = False
             worker.idle_since = time.monotonic()
-            if healthy and worker.process.poll() is None and not self._closed and worker in self._workers:
+            alive = worker.process.poll() is None and not self._closed.is_set()
+            if healthy and alive and not worker.retired and size < self._bound // 2:
                 self._assign()
                 return
             self._workers.discard(worker)
@@ -128,8 +139,10 @@ class WorkerPool:
         """End the idle workers of a tenant (a credential changed); busy ones end when they are released."""
         with self._lock:
             mine = [w for w in self._workers if w.tenant == tenant]
+            for worker in mine:
+                worker.retired = True
             idle = [w for w in mine if not w.busy]
-            self._workers -= set(mine)
+            self._workers -= set(idle)
             self._lock.notify_all()
         for worker in idle:
             worker.end()
@@ -137,51 +150,50 @@ class WorkerPool:
     def state(self) -> dict[str, int]:
         """Numbers for metrics: workers, busy, idle, starting, waiting."""
         with self._lock:
+            self._forget_cancelled()
             busy = sum(worker.busy for worker in self._workers)
             return {
                 "workers": len(self._workers),
                 "busy": busy,
                 "idle": len(self._workers) - busy,
-                "starting": self._starting,
+                "starting": int(self._starting is not None),
                 "waiting": sum(len(queue) for queue in self._waiting.values()),
             }
 
     def close(self) -> None:
         """End every worker; waiting futures fail."""
         with self._lock:
-            self._closed = True
+            self._closed.set()
             workers, self._workers = self._workers, set()
             waiters = [w for queue in self._waiting.values() for w in queue]
             self._waiting.clear()
+            if self._starting is not None:
+                self._starting.kill()
             self._lock.notify_all()
         for waiter in waiters:
             if waiter.future.set_running_or_notify_cancel():
                 waiter.future.set_exception(NoWorkerError("the server is stopping"))
         self._keeper.join(START_TIMEOUT)
+        self._watcher.join(START_TIMEOUT)
         for worker in workers:
             worker.end()
         shutil.rmtree(self._directory, ignore_errors=True)
 
+    # All methods below that touch the state are called with the lock held, except the threads' own.
+
     def _assign(self) -> None:
-        """Give idle workers to waiters, one tenant after another. Called with the lock held."""
+        """Give idle workers to waiters, one tenant after another."""
         progress = True
         while progress:
             progress = False
-            for tenant in list(self._waiting):
-                queue = self._waiting[tenant]
-                while queue and queue[0].future.cancelled():
-                    queue.popleft()
-                if not queue:
-                    del self._waiting[tenant]
-                    continue
-                index = 0 if self._large_allowed() else next((i for i, w in enumerate(queue) if w.small), None)
-                if index is None:
-                    continue
+            for tenant in self._starved():
                 worker = self._idle_for(tenant)
-                if worker is None:
+                if worker is None or self._must_yield(tenant, worker):
                     continue
-                waiter = queue[index]
-                del queue[index]
+                waiter = self._eligible(tenant)
+                if waiter is None:  # the last one of this round took the last place for large queries
+                    continue
+                self._waiting[tenant].remove(waiter)
                 self._waiting.move_to_end(tenant)
                 if not waiter.future.set_running_or_notify_cancel():
                     continue
@@ -191,9 +203,23 @@ class WorkerPool:
                 progress = True
         self._lock.notify_all()
 
-    def _large_allowed(self) -> bool:
+    def _starved(self) -> list[str]:
+        """The tenants with someone waiting who may have a worker now, in turn."""
+        self._forget_cancelled()
+        return [tenant for tenant in self._waiting if self._eligible(tenant) is not None]
+
+    def _forget_cancelled(self) -> None:
+        for tenant, queue in list(self._waiting.items()):
+            if any(waiter.future.cancelled() for waiter in queue):
+                queue = self._waiting[tenant] = deque(w for w in queue if not w.future.cancelled())
+            if not queue:
+                del self._waiting[tenant]
+
+    def _eligible(self, tenant: str) -> _Waiter | None:
+        """The tenant's first waiter, or its first small one while no more large queries may run."""
         large = sum(worker.busy and not worker.small for worker in self._workers)
-        return large < max(1, self.settings.workers - self.settings.reserved)
+        large_allowed = large < max(1, self.settings.workers - self.settings.reserved)
+        return next((w for w in self._waiting.get(tenant, ()) if large_allowed or w.small), None)
 
     def _idle_for(self, tenant: str) -> WorkerProcess | None:
         idle = [w for w in self._workers if not w.busy and w.process.poll() is None]
@@ -201,71 +227,113 @@ class WorkerPool:
         free = own or [w for w in idle if w.tenant is None]
         return max(free, key=lambda w: w.jobs) if free else None
 
+    def _held_by(self, tenant: str | None) -> int:
+        return sum(worker.tenant == tenant for worker in self._workers)
+
+    def _must_yield(self, tenant: str, worker: WorkerProcess) -> bool:
+        """Whether this worker of the tenant is to be replaced for one that has waited long and holds fewer."""
+        if worker.tenant is None or self._starting is not None or self._has_room():
+            return False
+        if any(not w.busy and w.tenant not in self._waiting for w in self._workers):
+            return False
+        late = time.monotonic() - PATIENCE
+        return any(
+            other != tenant
+            and self._waiting[other][0].since < late
+            and self._held_by(other) < self._held_by(tenant)
+            and self._idle_for(other) is None
+            for other in self._starved()
+        )
+
+    def _has_room(self) -> bool:
+        return len(self._workers) < self.settings.workers
+
     def _keep(self) -> None:
         """The keeper thread: starts workers that are wanted, and ends idle ones that stand in the way."""
+        failures = 0
         while True:
             with self._lock:
-                while not self._closed and not self._wanted():
+                while not self._closed.is_set() and not self._wanted():
                     self._lock.wait(1.0)
                     self._reap()
-                if self._closed:
+                if self._closed.is_set():
                     return
-                victim = self._victim() if len(self._workers) >= self.settings.workers else None
+                victim = None if self._has_room() else self._victim()
                 if victim is not None:
                     self._workers.discard(victim)
-                self._starting += 1
             if victim is not None:
                 victim.end()
-            worker = None
             try:
-                worker = self._start()
-                self._failures = 0
-            except (OSError, WorkerDiedError):
-                self._failures += 1
-            with self._lock:
-                self._starting -= 1
-                if worker is not None and not self._closed:
-                    self._workers.add(worker)
-                    self._assign()
-            if worker is not None and self._closed:
-                worker.end()
-            if worker is None:
-                time.sleep(min(5.0, 0.2 * 2**self._failures))
+                self._start()
+                failures = 0
+            except (OSError, ValueError, WorkerDiedError):
+                failures = min(failures + 1, 5)
+                self._closed.wait(0.2 * 2**failures)
 
     def _wanted(self) -> bool:
-        room = len(self._workers) + self._starting < self.settings.workers
         spare = sum(w.tenant is None and not w.busy for w in self._workers)
-        if room and spare < self.settings.spare:
+        if self._has_room() and spare < self.settings.spare:
             return True
-        waiting = any(not w.future.cancelled() for queue in self._waiting.values() for w in queue)
-        return waiting and (room or self._victim() is not None)
+        starved = any(self._idle_for(tenant) is None for tenant in self._starved())
+        return (starved and self._has_room()) or self._victim() is not None
 
     def _victim(self) -> WorkerProcess | None:
-        """The idle worker of another tenant that was longest unused, when someone waits who can't use any."""
-        waiting = {tenant for tenant, queue in self._waiting.items() if queue}
-        idle = [w for w in self._workers if not w.busy and w.tenant is not None and w.tenant not in waiting]
-        return min(idle, key=lambda w: w.idle_since) if idle else None
+        """The idle worker that is to make place when someone waits who can't use any: the longest unused one of
+        tenants for whom nobody waits, else one that its tenant must yield."""
+        if not any(self._idle_for(tenant) is None for tenant in self._starved()):
+            return None
+        idle = [w for w in self._workers if not w.busy and w.tenant is not None]
+        unused = [w for w in idle if w.tenant not in self._waiting]
+        yielded = [w for w in idle if w.tenant is not None and w.tenant in self._waiting]
+        yielded = [w for w in yielded if self._must_yield(str(w.tenant), w)]
+        return min(unused or yielded, key=lambda w: w.idle_since, default=None)
 
     def _reap(self) -> None:
-        """Forget idle workers that died by themselves. Called with the lock held."""
+        """Forget idle workers that died by themselves."""
         for worker in [w for w in self._workers if not w.busy and w.process.poll() is not None]:
             self._workers.discard(worker)
             worker.end()
 
-    def _start(self) -> WorkerProcess:
-        """Start a worker and wait until it says that it is ready."""
-        spill = Path(tempfile.mkdtemp(prefix="worker-", dir=self._directory))
-        spill.chmod(0o700)
+    def _start(self) -> None:
+        """Start a worker, wait until it says that it is ready, and let it serve. Raises WorkerDiedError, OSError."""
+        worker = self._spawn()
+        with self._lock:
+            self._starting = worker
+            if self._closed.is_set():
+                worker.kill()
+        ready = False
+        try:
+            worker.socket.settimeout(START_TIMEOUT)
+            received = worker.socket.recv(65536)
+            ready = bool(list(worker.reader.feed(received)))
+        finally:
+            with self._lock:
+                self._starting = None
+                if ready and not self._closed.is_set():
+                    self._workers.add(worker)
+                    self._assign()
+                else:
+                    ready = False
+            if not ready:
+                worker.end()
+        if not ready and not self._closed.is_set():
+            raise WorkerDiedError("a worker process did not start", hint="see whether `python -m engine.worker` runs")
+
+    def _spawn(self) -> WorkerProcess:
+        """A fresh interpreter with an empty environment, our socket and a spill directory of its own."""
+        spill = Path(tempfile.mkdtemp(prefix="worker-", dir=self._directory))  # mode 0700
         ours, theirs = socket.socketpair()
-        arguments = {
-            "fd": theirs.fileno(),
-            "uid": self.settings.uid,
-            "memory_mb": self.settings.memory_mb,
-            "spill": str(spill),
-            "spill_mb": self.settings.spill_mb,
-            "threads": self.settings.threads,
-        }
-        with theirs:
+        try:
+            if self.settings.uid is not None:
+                os.chown(spill, self.settings.uid, self.settings.uid)
+            arguments = {
+                "fd": theirs.fileno(),
+                "uid": self.settings.uid,
+                "memory_mb": self.settings.memory_mb,
+                "spill": str(spill),
+                "spill_mb": self.settings.spill_mb,
+                "threads": self.settings.threads,
+            }
             process = subprocess.Popen(
                 [sys.executable, "-I", "-m", "engine.worker", orjson.dumps(arguments).decode()],
                 env={"LC_ALL": "C.UTF-8", "TZ": "UTC"},
@@ -276,25 +344,21 @@ class WorkerPool:
                 start_new_session=True,
                 close_fds=True,
             )
-        worker = WorkerProcess(process, ours, spill)
-        ours.settimeout(START_TIMEOUT)
-        try:
-            received = ours.recv(65536)
-            messages = list(worker.reader.feed(received))
         except OSError:
-            messages = []
-        if not messages:
-            worker.end()
-            raise WorkerDiedError("a worker process did not start", hint="see whether `python -m engine.worker` runs")
-        return worker
+            ours.close()
+            shutil.rmtree(spill, ignore_errors=True)
+            raise
+        finally:
+            theirs.close()
+        return WorkerProcess(process, ours, spill)
 
     def _watch(self) -> None:
         """The watchdog thread: ends a worker whose resident size passed its bound."""
-        bound = int(self.settings.memory_mb * 1.5 + 300) * 1024 * 1024
-        while not self._closed:
-            time.sleep(WATCH_INTERVAL)
-            for worker in list(self._workers):
-                size = resident(worker.process.pid) if worker.busy else None
-                if size is not None and size > bound:
+        while not self._closed.wait(WATCH_INTERVAL):
+            with self._lock:
+                busy = [worker for worker in self._workers if worker.busy]
+            for worker in busy:
+                size = resident(worker.process.pid)
+                if size is not None and size > self._bound:
                     worker.over_memory = True
                     worker.kill()

@@ -136,8 +136,9 @@ class ScanStream:
 
     def _fill(self) -> None:
         started = time.monotonic()
-        batches = self._connector.scan(self.scan.request())
+        batches: Iterator[pa.RecordBatch] | None = None
         try:
+            batches = self._connector.scan(self.scan.request())
             for batch in batches:
                 if self.seconds_to_first_row is None:
                     self.seconds_to_first_row = time.monotonic() - started

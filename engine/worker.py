@@ -33,6 +33,7 @@ from engine.isolation import arm_cpu_limit, confine_worker, limit_address_space
 from engine.job import Job, JobConnection, job_from_json
 
 ADDRESS_SPACE_BASE = 1024 * 1024 * 1024
+DATA_BYTES = 1024 * 1024
 
 
 class SocketSink:
@@ -48,9 +49,13 @@ class SocketSink:
         self.event({"event": "head", **head})
 
     def data(self, data: bytes) -> None:
-        with self._lock:
-            self._socket.sendall(data_head(len(data)))
-            self._socket.sendall(data)
+        """In pieces: the API process holds a whole frame in memory, however wide the rows are."""
+        view = memoryview(data)
+        for start in range(0, len(view), DATA_BYTES):
+            piece = view[start : start + DATA_BYTES]
+            with self._lock:
+                self._socket.sendall(data_head(len(piece)))
+                self._socket.sendall(piece)
 
     def event(self, event: dict[str, object]) -> None:
         with self._lock:
@@ -95,9 +100,16 @@ class Worker:
         self._jobs: queue.Queue[dict[str, Any]] = queue.Queue()
         self._execution: Execution | None = None
         self._cancelled_run = ""
+        self._cancelling = threading.Lock()
 
     def listen(self) -> None:
         """The reading thread: jobs to the queue, cancels to the execution, the end of the socket to the exit."""
+        try:
+            self._hear()
+        finally:
+            os._exit(1)  # a worker that can't hear a cancel is of no use: one failed request, and a new worker
+
+    def _hear(self) -> None:
         reader = FrameReader()
         while True:
             received = self._socket.recv(65536)
@@ -106,10 +118,11 @@ class Worker:
             for message in reader.feed(received):
                 event = message.event or {}
                 if event.get("job") == "cancel":
-                    self._cancelled_run = str(event.get("run"))
-                    execution = self._execution
-                    if execution is not None:
-                        execution.cancel()
+                    # Held until the cancel is through: it must not reach into the next job.
+                    with self._cancelling:
+                        self._cancelled_run = str(event.get("run"))
+                        if self._execution is not None:
+                            self._execution.cancel()
                 else:
                     self._jobs.put(event)
 
@@ -128,14 +141,11 @@ class Worker:
                 sink.event(error_event(source_error(name, error)))
             except MemoryError:
                 sink.event(error_event(MemoryLimitError("the query needs more memory than a worker may have")))
-            except OSError:
-                raise
             except Exception as error:
+                # That the API process is gone shows again, and for good, when this event is sent.
                 sink.event(error_event(_bug(error)))
             else:
                 sink.event({"event": "done", **result})
-            finally:
-                self._execution = None
 
     def _do(self, job: Job, sink: SocketSink) -> dict[str, object]:
         arm_cpu_limit(job.cpu_seconds)
@@ -164,9 +174,11 @@ class Worker:
         raise EngineBugError(f"no job is called {job.kind!r}")
 
     def _run(self, job: Job, connectors: dict[str, Connector], sink: SocketSink) -> dict[str, object]:
-        execution = self._execution = Execution(self._session, connectors, job)
-        if self._cancelled_run == job.run:
-            execution.cancel()
+        execution = Execution(self._session, connectors, job)
+        with self._cancelling:
+            self._execution = execution
+            if self._cancelled_run == job.run:
+                execution.cancel()
         try:
             writer = execution.run(sink)
         except SourceError as error:
@@ -174,6 +186,13 @@ class Worker:
             raise
         except (duckdb.Error, pa.ArrowException) as error:
             raise query_error(error) from None
+        finally:
+            with self._cancelling:
+                self._execution = None
+                if self._cancelled_run == job.run:
+                    # It may have come after the run's own end(): sessions are usable again.
+                    for connector in connectors.values():
+                        connector.end()
         return {"rows": writer.rows, "bytes": writer.size, "sources": execution.report()}
 
 

@@ -32,6 +32,7 @@ from server.answer import Answer, RequestContext
 from server.base_url import base_url
 from server.credentials import Credentials, key_in
 from server.errors import (
+    BodyError,
     CredentialError,
     MethodError,
     PathError,
@@ -261,6 +262,15 @@ class Application:
         await self.streaming.respond(context, answer, client, request.outcome)
 
     async def _body(self, request: Request) -> bytes:
+        try:
+            async with asyncio.timeout(self.state.settings.header_timeout):
+                return await self._whole_body(request)
+        except TimeoutError:
+            # The rest would still drip in: the connection goes, too.
+            asyncio.get_running_loop().call_later(1.0, request.scope["viewloom.transport"].abort)
+            raise BodyError("the body did not arrive in time", hint="send the whole request at once") from None
+
+    async def _whole_body(self, request: Request) -> bytes:
         limit = self.state.settings.max_body_bytes
         pieces, size = [], 0
         while True:

@@ -12,6 +12,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEADER_TIMEOUT = 10.0
+MAX_HEAD_BYTES = 1024 * 1024  # the parser has no bound of its own; a URL too long is told so within this one
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -19,6 +20,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     header_timeout = HEADER_TIMEOUT
     _deadline: asyncio.TimerHandle | None = None
+    _head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -32,6 +34,11 @@ class GuardedProtocol(HttpToolsProtocol):
         # A kept-alive connection is idle until its next request begins; from then on its head has a deadline.
         if self._deadline is None and (self.cycle is None or self.cycle.response_complete):
             self._deadline = self.loop.call_later(self.header_timeout, self.transport.abort)
+        if self._deadline is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self.transport.abort()
+                return
         super().data_received(data)
 
     def on_message_begin(self) -> None:
@@ -44,6 +51,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def _disarm(self) -> None:
+        self._head_bytes = 0
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -126,9 +127,13 @@ class Run:
             except TimeoutError:
                 raise NoWorkerError("no worker was free in time", hint="try again in a few seconds") from None
             finally:
-                if self._worker is None and not future.cancel() and future.done() and future.exception() is None:
-                    # The worker came in the very moment in which we gave up.
-                    self.engine.pool.release(future.result(), healthy=True)
+                if self._worker is None and not future.cancel():
+                    # A worker came in the very moment in which we gave up.
+                    future.add_done_callback(self._give_back)
+
+    def _give_back(self, future: Future[WorkerProcess]) -> None:
+        if not future.cancelled() and future.exception() is None:
+            self.engine.pool.release(future.result(), healthy=True)
 
     async def _converse(self) -> None:
         worker = self._worker
@@ -178,11 +183,12 @@ class Run:
     async def _drain(self, worker: WorkerProcess) -> None:
         loop = asyncio.get_running_loop()
         await loop.sock_sendall(worker.socket, event_frame({"job": "cancel", "run": self.job.run}))
+        received = b""  # what was received already and not looked at comes first
         while True:
-            received = await self._receive(worker)
             for message in worker.reader.feed(received):
                 if message.event is not None and message.event["event"] in ("done", "error"):
                     return
+            received = await self._receive(worker)
 
     def _fail(self, error: EngineError | ServerError) -> None:
         self.error = error

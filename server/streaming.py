@@ -168,8 +168,8 @@ class Streaming:
         elif client.http_version == "1.0":
             first = await self._held(first, run, gone)
             headers.append((b"content-length", str(len(first)).encode()))
-        if run.error is not None and client.http_version == "1.0":
-            raise run.error
+        if run.error is not None and run.ahead.finished and not outcome.bytes:
+            raise run.error  # nothing has been sent: it can still be an error with a status
         await client.send({"type": "http.response.start", "status": 200, "headers": headers})
         rate = ClientRate(limits.min_client_rate or 0, self._settings.client_grace)
         piece = first

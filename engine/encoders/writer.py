@@ -25,6 +25,7 @@ from engine.encoders.rows import csv_header
 from engine.errors import AnswerLimitError, DuplicateKeyError
 
 MAX_HELD_BYTES = 64 * 1024 * 1024
+_BINARY = (Format.ARROW, Format.PARQUET)
 
 
 class Sink(Protocol):
@@ -146,11 +147,7 @@ class Writer:
     def _end_page(self, batch: pa.RecordBatch, rows: int, what: str) -> pa.RecordBatch:
         page = self.encoding.page
         if page is None or page.next_link is NextLink.NONE or (rows == 0 and self.rows == 0):
-            limit = self.max_rows if what == "rows" else self.max_bytes
-            raise AnswerLimitError(
-                f"the answer has more than {limit:,} {what}",
-                hint="ask for less: filter, select fewer columns, or page",
-            )
+            raise _too_large(self.max_rows if what == "rows" else self.max_bytes, what)
         self._full = True
         kept = batch.slice(0, rows)
         token = _hidden_values(kept, rows - 1, page.hidden) if rows else self._last
@@ -240,6 +237,8 @@ class Writer:
         if not data:
             return
         self.size += len(data)
+        if self.max_bytes is not None and self.size > self.max_bytes and self.encoding.format in _BINARY:
+            raise _too_large(self.max_bytes, "bytes")
         if self._zip is None:
             self._emit(data)
             return
@@ -260,6 +259,12 @@ class Writer:
             raise AnswerLimitError(
                 "the page is too large to be held back for its next link", hint="use a lower limit"
             )
+
+
+def _too_large(limit: int | None, what: str) -> AnswerLimitError:
+    return AnswerLimitError(
+        f"the answer has more than {limit:,} {what}", hint="ask for less: filter, select fewer columns, or page"
+    )
 
 
 def _offsets(column: Any) -> memoryview:
