@@ -16,8 +16,7 @@ import re
 import secrets
 import socket
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -33,7 +32,6 @@ from server.base_url import base_url
 from server.credentials import Credentials, key_in
 from server.errors import (
     BodyError,
-    CredentialError,
     MethodError,
     PathError,
     RequestSizeError,
@@ -44,44 +42,19 @@ from server.errors import (
 )
 from server.odata.routes import Document, odata_answer
 from server.protocol import GuardedProtocol
+from server.request import Request
 from server.request_log import LOGGER, Metrics, configure_logging
 from server.rest.openapi import openapi_json
 from server.rest.routes import rest_answer
 from server.settings import Settings
 from server.sql.to_query import sql_answer
 from server.state import ServerState
-from server.streaming import BrokenAnswerError, Client, Outcome, Receive, Send, Streaming, run_record
+from server.streaming import BrokenAnswerError, Client, Receive, Send, Streaming, run_record
 
 _ODATA = re.compile(rb"/odata(?:/key/(?P<key>[^/]+))?/(?P<workspace>[^/]+)(?P<rest>/.*)?")
 _API = re.compile(rb"/api/v1/(?P<workspace>[^/]+)/(?P<what>data|openapi\.json|sql)(?:/(?P<name>[^/]+))?")
 _ADMIN = re.compile(rb"/api/v1/(?P<workspace>[^/]+)/.+")
 _DOCUMENTS = (b"/docs", b"/api/openapi.json")
-
-
-@dataclass(slots=True, eq=False)
-class Request:
-    """One HTTP request on its way through the server."""
-
-    scope: Any
-    receive: Receive
-    send: Send
-    run_id: str
-    path: bytes
-    query: bytes
-    headers: Mapping[bytes, bytes]
-    protocol: str = "http"
-    route: str = ""
-    principal: Scope | None = None
-    publications: tuple[str, ...] = ()
-    context: RequestContext | None = None
-    outcome: Outcome = field(default_factory=Outcome)
-
-    @property
-    def method(self) -> str:
-        return str(self.scope["method"])
-
-    def text_headers(self) -> dict[str, str]:
-        return {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers.items()}
 
 
 class Application:
@@ -412,5 +385,3 @@ def server_config(state: ServerState, settings: Settings) -> uvicorn.Config:
         backlog=2048,
     )
 
-
-__all__ = ["Application", "CredentialError", "serve", "server_config"]
