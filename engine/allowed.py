@@ -61,7 +61,7 @@ FUNCTION_NODES = frozenset(
     TimeToUnix UnixToTime StrPosition JarowinklerSimilarity JSONArray JSONExtractScalar JSONObject ArrayOverlaps
     ArrayMax ArrayMin Transform Array Pad DateFromParts TimeFromParts TimestampFromParts RegexpLike SHA2
     RegexpSplit TimeToStr StrToTime Struct DateBin Explode Exists Extract Anonymous AnonymousAggFunc CurrentDate
-    CurrentTimestamp CurrentTime Localtime Localtimestamp TsOrDsAdd TsOrDsToDate StrToDate JSONKeyValue SafeDivide
+    CurrentTimestamp TsOrDsAdd TsOrDsToDate StrToDate JSONKeyValue SafeDivide
     ParameterizedAgg CombinedAggFunc CombinedParameterizedAgg
     """.split()
 )

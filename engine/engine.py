@@ -13,12 +13,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlglot import exp
 
 from catalog.records import Connection, Limits, WorkspaceCatalog
 from connectors.sdk import Value
+from engine.clock import clock_parameters
 from engine.encoders.encoding import Encoding
 from engine.encoders.writer import Sink
 from engine.errors import DeadlineError, NoWorkerError, ParameterValueError, UnknownNameError
@@ -47,8 +49,9 @@ class Prepared:
     shape: str = ""
     names: tuple[str, ...] = ()
 
-    def statement(self, parameters: Sequence[Parameter]) -> Statement:
-        """The statement and scans with the caller's values in."""
+    def statement(self, parameters: Sequence[Parameter], now: datetime | None = None) -> Statement:
+        """The statement and scans with the caller's values in. `now`: the run's clock, when there are several."""
+        parameters = (*parameters, *clock_parameters(now or datetime.now(UTC)))
         sql = "".join(
             piece if isinstance(piece, str) else sql_literal(parameters[piece].value) for piece in self.pieces
         )
@@ -115,13 +118,14 @@ class Engine:
     ) -> Job:
         """The job that runs a prepared query and writes its answer."""
         limits = limits or Limits()
+        now = datetime.now(UTC)
         names = dict.fromkeys(prepared.plan.connections + (count[0].plan.connections if count else ()))
         return Job(
             kind="run",
             run=run,
             connections={name: self.job_connection(catalog, name) for name in names},
-            statement=prepared.statement(query.parameters),
-            count=count[0].statement(count[1].parameters) if count else None,
+            statement=prepared.statement(query.parameters, now),
+            count=count[0].statement(count[1].parameters, now) if count else None,
             encoding=encoding,
             max_rows=limits.max_rows,
             max_bytes=limits.max_bytes,

@@ -10,6 +10,7 @@ from sqlglot import exp
 from catalog.records import WorkspaceCatalog
 from connectors.sdk import Comparison, Op, Table
 from connectors.sdk.scan import comparisons
+from engine.clock import CLOCK_TYPES, bind_clock
 from engine.direct import direct_columns
 from engine.errors import SourceError
 from engine.optimizer import RULES, Rule, optimize
@@ -50,7 +51,8 @@ def plan_resolved(
     observe: Callable[[str, Plan], None] | None = None,
 ) -> Plan:
     """The plan of a resolved query."""
-    plan = Plan(resolved.select, resolved.scans, parameter_types, resolved.publications)
+    select = bind_clock(resolved.select, len(parameter_types))
+    plan = Plan(select, resolved.scans, (*parameter_types, *CLOCK_TYPES), resolved.publications)
     plan = optimize(plan, resolved.tables, rules, observe)
     for scan in plan.scans:
         _check_required_filters(scan, resolved.tables[scan.id], rules)
