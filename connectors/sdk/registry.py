@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from functools import cache
 from importlib.metadata import entry_points
 
 from pydantic import ValidationError
@@ -21,6 +22,9 @@ def connector_kinds() -> tuple[str, ...]:
     return tuple(sorted(own | {point.name for point in entry_points(group=ENTRY_POINTS)}))
 
 
+# Kept: it is asked for on every run, and reading the metadata of all installed packages takes 7 ms.
+# What failed is not kept.
+@cache
 def connector_type(kind: str) -> type[Connector]:
     """The connector class of a kind. Raises UnknownConnectorError or DriverMissingError."""
     if kind not in connector_kinds():
