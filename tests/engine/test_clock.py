@@ -22,7 +22,7 @@ def test_every_spelling_gives_the_moment_of_the_run() -> None:
     statement = prepared.statement((Parameter("INTEGER", 7),), NOW)
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
-    row = connection.sql(f"SELECT epoch(a), epoch(b), c, d, e FROM ({statement.sql})").fetchone()
+    (row,) = connection.sql(f"SELECT epoch(a), epoch(b), c, d, e FROM ({statement.sql})").fetchall()
     assert row == (NOW.timestamp(), NOW.timestamp(), date(2026, 3, 29), date(2026, 3, 29), 7)
 
 
