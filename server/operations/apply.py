@@ -113,7 +113,7 @@ def apply_files(
                     "The workspace was changed while the files were checked.", hint="Apply them again."
                 )
             _write(writing, checking, files, changes)
-        if changes.connections:
+        if any(change.action is not Action.CREATE for change in changes.connections):
             state.engine.pool.recycle(scope.tenant)
     return Applied(changes, dry_run, tuple(checking.warnings))
 
