@@ -32,6 +32,7 @@ from engine.planner import duckdb_sql, plan_query
 from engine.pool import PoolSettings, WorkerPool, WorkerProcess
 from engine.query import Parameter, Query, parameter_index
 from engine.scans import bind
+from engine.tree_key import tree_key
 
 PLAN_CACHE_SIZE = 2_000
 SecretResolver = Callable[[Connection], Mapping[str, object]]
@@ -227,7 +228,7 @@ def _plan_key(
     query: Query, catalog: WorkspaceCatalog, readable: frozenset[str] | None, workspace_names: bool
 ) -> tuple[object, ...]:
     types = tuple(p.sql_type for p in query.parameters)
-    shape = query.select.sql(dialect="duckdb")
+    shape = tree_key(query.select)
     return catalog.tenant, catalog.workspace, catalog.version, readable, workspace_names, types, shape
 
 

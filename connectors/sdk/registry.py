@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from functools import cache
+from functools import cache
 from importlib.metadata import entry_points
 
 from pydantic import ValidationError
@@ -16,6 +17,7 @@ from connectors.sdk.errors import ConfigurationError, DriverMissingError, Unknow
 ENTRY_POINTS = "viewloom.connectors"
 
 
+@cache
 def connector_kinds() -> tuple[str, ...]:
     """Every kind that a connection can name, sorted. Imports nothing."""
     own = {module.name for module in pkgutil.iter_modules(connectors.__path__) if not module.ispkg}
@@ -24,6 +26,7 @@ def connector_kinds() -> tuple[str, ...]:
 
 # Kept: it is asked for on every run, and reading the metadata of all installed packages takes 7 ms.
 # What failed is not kept.
+@cache
 @cache
 def connector_type(kind: str) -> type[Connector]:
     """The connector class of a kind. Raises UnknownConnectorError or DriverMissingError."""
