@@ -308,7 +308,7 @@ def _account(outcome: Outcome, run: Run) -> None:
             scan=str(used["scan"]),
             connection=str(used["connection"]),
             table=str(used["table"]),
-            statement=_scan_shape(run, str(used["scan"])),
+            statement=_scan_shape(run, str(used["scan"]), int(used.get("keys", 0))),
             rows=int(used["rows"]),
             bytes=int(used["bytes"]),
             seconds_to_first_row=used["seconds_to_first_row"],
@@ -321,10 +321,10 @@ def _account(outcome: Outcome, run: Run) -> None:
         outcome.status, outcome.error = "broken", run.error.code
 
 
-def _scan_shape(run: Run, scan_id: str) -> str:
-    statement = run.job.statement
-    scans = statement.scans if statement is not None else ()
-    return next((shape(scan) for scan in scans if scan.id == scan_id), "")
+def _scan_shape(run: Run, scan_id: str, keys: int) -> str:
+    statements = [s for s in (run.job.count, run.job.statement) if s is not None]
+    text = next((shape(scan) for s in statements for scan in s.scans if scan.id == scan_id), "")
+    return f"{text} for {keys} keys" if keys else text
 
 
 def run_record(context: RequestContext, publications: tuple[str, ...], outcome: Outcome, started: float) -> RunRecord:
