@@ -96,6 +96,7 @@ class WorkerPool:
         self._starting: WorkerProcess | None = None
         self._waiting: OrderedDict[str, deque[_Waiter]] = OrderedDict()
         self._closed = threading.Event()
+        self.failures = 0  # starts in a row that failed
         self._keeper = threading.Thread(target=self._keep, name="worker-keeper", daemon=True)
         self._watcher = threading.Thread(target=self._watch, name="worker-watch", daemon=True)
         self._keeper.start()
@@ -250,7 +251,6 @@ class WorkerPool:
 
     def _keep(self) -> None:
         """The keeper thread: starts workers that are wanted, and ends idle ones that stand in the way."""
-        failures = 0
         while True:
             with self._lock:
                 while not self._closed.is_set() and not self._wanted():
@@ -265,10 +265,10 @@ class WorkerPool:
                 victim.end()
             try:
                 self._start()
-                failures = 0
+                self.failures = 0
             except (OSError, ValueError, WorkerDiedError):
-                failures = min(failures + 1, 5)
-                self._closed.wait(0.2 * 2**failures)
+                self.failures += 1
+                self._closed.wait(0.2 * 2 ** min(self.failures, 5))
 
     def _wanted(self) -> bool:
         spare = sum(w.tenant is None and not w.busy for w in self._workers)
