@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 import sqlglot
 from sqlglot import exp
@@ -122,8 +124,13 @@ def nesting(tokens: list[Token]) -> int:
 def _place(node: exp.Expr) -> dict[str, object]:
     for part in node.walk():
         if "line" in part.meta:
-            return {"line": part.meta["line"], "column": part.meta["col"]}
+            return place(part.meta)
     return {}
+
+
+def place(meta: Mapping[str, Any]) -> dict[str, object]:
+    """Line and column, from 1, where a token begins: sqlglot notes the column of its last character."""
+    return {"line": meta["line"], "column": max(1, meta["col"] - (meta["end"] - meta["start"]))}
 
 
 def _syntax_error(error: ParseError | TokenError) -> SqlSyntaxError:
@@ -134,6 +141,7 @@ def _syntax_error(error: ParseError | TokenError) -> SqlSyntaxError:
         match = re.search(r"[Ll]ine (\d+),? [Cc]ol:? (\d+)", str(error))
         line, column = (int(match[1]), int(match[2])) if match else (1, 1)
     near = found.get("highlight") or ""
+    column = max(1, int(column or 1) - max(0, len(near) - 1))
     reason = (found.get("description") or "it can't be read as SQL").rstrip(".")
     where = f"line {line}, column {column}" + (f", near {near!r}" if near else "")
     return SqlSyntaxError(

@@ -21,7 +21,7 @@ from sqlglot.optimizer.qualify import qualify
 from catalog.records import WorkspaceCatalog
 from connectors.sdk import Table
 from engine.errors import QueryTooLargeError, UnknownColumnError, UnknownNameError
-from engine.parse import parse_query
+from engine.parse import parse_query, place
 from engine.scans import Scan, ScanColumn
 from engine.source_tables import find_table
 
@@ -249,7 +249,7 @@ def _column_error(error: OptimizeError, tree: exp.Query, schema: dict[str, objec
     details: dict[str, object] = {}
     for column in tree.find_all(exp.Column):
         if column.name == name and "line" in column.this.meta:
-            details = {"line": column.this.meta["line"], "column": column.this.meta["col"]}
+            details = place(column.this.meta)
             break
     return UnknownColumnError(
         f"there is no column {name!r}", hint=suggest(name, sorted(known), "columns"), details=details

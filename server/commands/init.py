@@ -17,10 +17,8 @@ def init(target: Target) -> None:
     Example:  viewloom init --workspace plant
               viewloom keys issue "first admin" --role admin --workspace plant
     """
-    from catalog.operator import ensure_workspace
-
-    with target.open() as opened:
-        ensure_workspace(opened.state.store, target.tenant, target.workspace)
+    with target.open(create=True):
+        pass
     if target.as_json:
         print_json({"tenant": target.tenant, "workspace": target.workspace})
     else:

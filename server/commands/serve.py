@@ -18,7 +18,8 @@ def serve(host: str | None, port: int | None, catalog: str | None, data_director
     Every setting is an environment variable VIEWLOOM_…; docs/reference/settings.md lists them.
 
     \b
-    Example:  VIEWLOOM_SECRET_ERP=… viewloom serve --host 0.0.0.0 --port 8080
+    Example:  viewloom serve --port 9000
+              VIEWLOOM_SECRET_ERP=… viewloom serve --host 0.0.0.0
     """
     from server.app import serve as run_server
     from server.settings import read_settings

@@ -43,15 +43,26 @@ class Target:
     as_json: bool
 
     @contextmanager
-    def open(self) -> Iterator[Opened]:
-        """Open it; workers are started only when something is read from a source."""
-        from catalog.operator import operator_scope
+    def open(self, *, create: bool = False) -> Iterator[Opened]:
+        """Open it; workers are started only when something is read from a source. `create`: it need not be there."""
+        from catalog.errors import NotFoundError
+        from catalog.operator import ensure_workspace, operator_scope
         from server.state import open_state
 
         settings = replace(self.settings, workers=WORKERS, reserved_workers=0)
         state = open_state(settings, spare_workers=0)
         try:
-            yield Opened(state, operator_scope(self.tenant, self.workspace))
+            scope = operator_scope(self.tenant, self.workspace)
+            if create:
+                scope = ensure_workspace(state.store, self.tenant, self.workspace)
+            try:
+                state.store.version(scope)
+            except NotFoundError:
+                raise click.ClickException(
+                    f"there is no workspace {self.workspace!r} of the tenant {self.tenant!r} in this catalog.\n"
+                    f"  `viewloom init --workspace {self.workspace}` creates it."
+                ) from None
+            yield Opened(state, scope)
         finally:
             state.close()
 

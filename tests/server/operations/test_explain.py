@@ -1,0 +1,67 @@
+"""EXPLAIN over real sources: what is sent to them, and what a run costs."""
+
+import pytest
+
+from catalog.errors import NotAdminError
+from catalog.scope import Scope
+from engine.check_view import ViewSource
+from engine.errors import UnknownNameError
+from engine.explain import explanation_text
+from server.operations.connections import save_connection
+from server.operations.explain import explain
+from server.operations.publish import publish
+from server.operations.refresh import refresh
+from server.operations.views import save_view
+
+from .shop import Shop
+
+
+@pytest.fixture
+def published(shop: Shop) -> Shop:
+    save_connection(shop.state, shop.scope, shop.connection())
+    refresh(shop.state, shop.scope, "erp")
+    save_view(shop.state, shop.scope, ViewSource("v", "SELECT order_id, status, total FROM erp.orders"))
+    publish(shop.state, shop.scope, "v", "orders")
+    return shop
+
+
+def test_the_statement_that_the_source_gets_has_placeholders(published: Shop) -> None:
+    found = explain(published.state, published.scope, "SELECT order_id FROM orders WHERE order_id = 11")
+    (scan,) = found.scans
+    assert scan.statement is not None and "?" in scan.statement and "11" not in scan.statement
+    assert scan.pushed == ("order_id eq ?",) and found.publications == ("orders",)
+    assert found.rows is None
+
+
+def test_analyze_tells_rows_of_source_and_answer(published: Shop) -> None:
+    found = explain(published.state, published.scope, "SELECT order_id FROM orders WHERE order_id = 11", analyze=True)
+    assert found.rows == 1 and found.scans[0].reading is not None and found.scans[0].reading.rows == 1
+    assert "answer  1 rows" in explanation_text(found)
+
+
+def test_verbose_lists_each_rule(published: Shop) -> None:
+    found = explain(published.state, published.scope, "SELECT order_id FROM orders", verbose=True)
+    assert {"push_filters", "push_limit", "prune_columns"} <= {step.rule for step in found.steps}
+
+
+def test_a_source_that_is_away_hides_only_its_statement(published: Shop) -> None:
+    published.database.unlink()
+    published.state.engine.pool.recycle(published.scope.tenant)
+    found = explain(published.state, published.scope, "SELECT order_id FROM orders")
+    assert found.scans[0].statement is None and found.scans[0].statement_problem
+
+
+def test_a_reader_sees_only_publications_that_it_may_read(published: Shop) -> None:
+    place = (published.scope.tenant, published.scope.workspace)
+    reader = Scope(*place, "key:1", publications=frozenset({"orders"}))
+    assert explain(published.state, reader, "SELECT order_id FROM orders").scans
+    nobody = Scope(*place, "key:2", publications=frozenset())
+    with pytest.raises(UnknownNameError):
+        explain(published.state, nobody, "SELECT order_id FROM orders")
+    with pytest.raises(NotAdminError):
+        explain(published.state, reader, "erp.orders", workspace_names=True)
+
+
+def test_an_admin_may_ask_for_a_view_or_a_table(published: Shop) -> None:
+    for text in ("v", "erp.orders", "SELECT count(*) AS n FROM v"):
+        assert explain(published.state, published.scope, text, workspace_names=True).scans
