@@ -1,0 +1,81 @@
+"""What the benchmarks run on, started when first asked for and ended together: databases, data, Viewloom's server."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+
+from benchmarks import orders
+from benchmarks.measure import progress
+from benchmarks.processes import RunningServer, start_hello, start_viewloom
+from benchmarks.workspace import Offer, database_connection, make_catalog
+from tests.servers.mariadb import MariaDBServer, start_mariadb
+from tests.servers.postgres import PostgresServer, start_postgres
+
+
+class Rig:
+    """Use it as a context manager. `quick`: small sizes and few rounds, to see that all runs.
+
+    `pictures`: where plots go; None: nowhere.
+    """
+
+    def __init__(self, quick: bool, pictures: Path | None) -> None:
+        self.quick = quick
+        self.pictures = pictures
+        self.rounds = 1 if quick else 5
+        self.rows = 200_000 if quick else 1_000_000
+        self.streamed_rows = 1_000_000 if quick else 10_000_000
+        self._open = ExitStack()
+
+    def __enter__(self) -> Rig:
+        self.directory = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="viewloom-bench-")))
+        self.directory.chmod(0o711)  # servers that run as another user walk through it
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    @cached_property
+    def postgres(self) -> PostgresServer:
+        """A PostgreSQL server."""
+        progress("starting PostgreSQL")
+        server = start_postgres(self.directory / "postgres")
+        self._open.callback(server.close)
+        return server
+
+    @cached_property
+    def mariadb(self) -> MariaDBServer:
+        """A MariaDB server."""
+        progress("starting MariaDB")
+        server = start_mariadb(self.directory / "mariadb")
+        self._open.callback(server.close)
+        return server
+
+    @cached_property
+    def orders(self) -> PostgresServer:
+        """The database with the table `orders` and the view `readings`."""
+        progress(f"making {self.rows:,} orders")
+        database = self.postgres.new_database("bench")
+        orders.make(database, self.rows, self.streamed_rows)
+        return database
+
+    def viewloom(self) -> RunningServer:
+        """A new server over the orders; each figure has its own, so that none inherits another's memory."""
+        number = len(list(self.directory.glob("viewloom-*")))
+        data = self.directory / f"viewloom-{number}"
+        data.mkdir(mode=0o700)
+        connection = database_connection("erp", "postgres", self.orders, data)
+        offers = [Offer(name, sql, key) for name, sql, key in orders.OFFERS]
+        keys = make_catalog(data, [connection], offers)
+        progress("starting Viewloom")
+        server = start_viewloom(data, keys)
+        self._open.callback(server.close)
+        return server
+
+    def hello(self, size: int) -> RunningServer:
+        """A bare HTTP server whose answers have `size` bytes."""
+        server = start_hello(self.directory, size)
+        self._open.callback(server.close)
+        return server
