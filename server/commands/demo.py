@@ -8,7 +8,7 @@ import os
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -75,7 +75,8 @@ def demo(port: int | None, data_directory: Path | None) -> None:
             root = f"http://127.0.0.1:{settings.port}"
             click.echo(WELCOME.format(root=root, workspace=WORKSPACE, key=key, days=KEY_DAYS, where=where))
 
-        serve(state, started)
+        with suppress(KeyboardInterrupt):  # Ctrl+C has ended the server already, in good order
+            serve(state, started)
 
 
 @contextmanager

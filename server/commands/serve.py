@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -31,4 +32,5 @@ def serve(host: str | None, port: int | None, catalog: str | None, data_director
     def started() -> None:
         click.echo(f"Viewloom listens on http://{settings.host}:{settings.port}/ (documents: /docs)", err=True)
 
-    run_server(state, started)
+    with suppress(KeyboardInterrupt):  # Ctrl+C has ended the server already, in good order
+        run_server(state, started)
