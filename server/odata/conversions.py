@@ -58,6 +58,8 @@ def casted(to: Translation, type_name: str, operand: Term, position: int) -> Ter
         text = call("replace", text, exp.Literal.string(" "), exp.Literal.string("T"))
         text = exp.DPipe(this=text, expression=exp.Literal.string("Z"))
         return computed(text, "VARCHAR", operand)
+    if operand.kind == "timestamptz" and wanted in ("DATE", "TIME"):
+        node = cast(node, "TIMESTAMP")
     if operand.kind == "float" and wanted not in ("FLOAT", "DOUBLE", "VARCHAR") and not wanted.startswith("DEC"):
         node = exp.Round(this=node)  # DuckDB's own cast rounds half to even
     # A value that doesn't fit becomes NULL, so the result may be one whatever the operand was.

@@ -164,7 +164,7 @@ def _part(name: str) -> Function:
 def _fractional_seconds(to: Translation, arguments: Sequence[Term]) -> Term:
     """The part of a second, at least 0 and less than 1."""
     behind = exp.Mod(this=call("microsecond", _in_utc(to, arguments[0])), expression=whole(1_000_000))
-    share = exp.Cast(this=exp.Literal.string("0.000001"), to=cast(exp.Null(), "DECIMAL(7,6)").args["to"])
+    share = cast(exp.Literal.string("0.000001"), "DECIMAL(7,6)")
     node = exp.Mul(this=cast(behind, "DECIMAL(7,0)"), expression=share)
     return computed(cast(node, "DECIMAL(7,6)"), "DECIMAL(7,6)", *arguments)
 
@@ -183,7 +183,7 @@ def _offset_minutes(to: Translation, arguments: Sequence[Term]) -> Term:
 
 def _total_seconds(to: Translation, arguments: Sequence[Term]) -> Term:
     micro = cast(_sql(to, arguments[0]), "DECIMAL(19,0)")
-    share = exp.Cast(this=exp.Literal.string("0.000001"), to=cast(exp.Null(), "DECIMAL(7,6)").args["to"])
+    share = cast(exp.Literal.string("0.000001"), "DECIMAL(7,6)")
     return computed(cast(exp.Mul(this=micro, expression=share), "DECIMAL(26,6)"), "DECIMAL(26,6)", *arguments)
 
 

@@ -1,8 +1,8 @@
 """What a client takes: the form of JSON, the version, the page size that it prefers.
 
 `$format` decides, else Accept (RFC 9110 §12.5.1), else JSON with minimal metadata. Power Query's Accept names Atom
-and XML besides JSON; only JSON is written, so only what an entry says of JSON counts. `metadata=full` is answered with
-minimal, and the content type says so.
+and XML besides JSON; only JSON is written, so only what an entry says of JSON counts. `metadata=full` is answered
+with minimal, and the content type says so.
 """
 
 from __future__ import annotations

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
-from server.odata.terms import parameter_node
+from server.odata.terms import type_node
 
 _WRAPPED = (exp.Binary, exp.In, exp.Not, exp.Neg)
 
 
 def wrapped(node: exp.Expr) -> exp.Expr:
     """The node in parentheses when it is an operator's: the tree says what binds, its text must too."""
+    if isinstance(node, exp.Connector):  # for sqlglot AND and OR are functions too
+        return exp.Paren(this=node)
     return exp.Paren(this=node) if isinstance(node, _WRAPPED) and not isinstance(node, exp.Func) else node
 
 
@@ -50,8 +52,7 @@ def is_not_null(node: exp.Expr) -> exp.Expr:
 
 def cast(node: exp.Expr, sql_type: str, *, safe: bool = False) -> exp.Expr:
     """CAST, or TRY_CAST, which gives NULL where a value doesn't fit."""
-    to = parameter_node(0, sql_type).args["to"]
-    return (exp.TryCast if safe else exp.Cast)(this=node, to=to)
+    return (exp.TryCast if safe else exp.Cast)(this=node, to=type_node(sql_type))
 
 
 def call(name: str, *arguments: exp.Expr) -> exp.Expr:

@@ -99,6 +99,8 @@ def _further(resource: Resource, segment: Segment) -> Resource:
                     hint=f"Properties are: {', '.join(list(known.properties)[:12])}.",
                 )
             return replace(resource, property=found)
+        case Name(name) if "." in name:
+            pass  # a cast to a type, or an operation of the service
         case Count() | Dollar("$value") | KeySegment() | KeyPredicate() | Name():
             raise UnknownResourceError("The path leads nowhere.", option=OPTION, position=segment.position)
     raise ODataNotImplementedError(

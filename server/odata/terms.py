@@ -21,7 +21,7 @@ from sqlglot import exp
 
 from connectors.sdk.scan import Value
 from connectors.sdk.types import decimal_parts, family
-from engine.query import Parameter, parameter
+from engine.query import Parameter
 from server.odata.edm_types import edm_type
 from server.odata.errors import ODataNotImplementedError, ODataTypeError
 from server.odata.syntax import LexicalValue, Literal
@@ -121,7 +121,8 @@ def sql(term: Term, parameters: list[Parameter], like: Term | None = None, optio
     `like` is of a comparable kind (`comparable`). Raises ODataTypeError when no type holds both exactly.
     """
     if term.node is not None:
-        return term.node.copy()
+        # A node has one parent: what stands somewhere already is copied, and nothing else, for depth's sake.
+        return term.node if term.node.parent is None else term.node.copy()
     if term.kind == "null":
         return exp.null()
     sql_type, value = _fitted(term, like.sql_type if like is not None else term.sql_type, option)
@@ -135,10 +136,19 @@ def sql(term: Term, parameters: list[Parameter], like: Term | None = None, optio
 
 
 def parameter_node(index: int, sql_type: str) -> exp.Expr:
-    """`engine.query.parameter`, with its type read only once: reading one costs more than all the rest."""
-    node = _cast_template(sql_type).copy()
-    node.this.set("this", str(index + 1))
-    return node
+    """`engine.query.parameter`, but quick: reading the type's text, or copying the node, costs more than the rest."""
+    return exp.Cast(this=exp.Placeholder(this=str(index + 1)), to=type_node(sql_type))
+
+
+def type_node(sql_type: str) -> exp.DataType:
+    """A new node of a column type."""
+    name, facets = _type_parts(sql_type)
+    numbers = [exp.DataTypeParam(this=exp.Literal.number(facet)) for facet in facets]
+    return (
+        exp.DataType(this=name, expressions=numbers, nested=False)
+        if numbers
+        else exp.DataType(this=name, nested=False)
+    )
 
 
 def comparable(left: Term, right: Term) -> bool:
@@ -179,8 +189,9 @@ def digits(number: Decimal) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=256)
-def _cast_template(sql_type: str) -> exp.Expr:
-    return parameter(0, sql_type)
+def _type_parts(sql_type: str) -> tuple[exp.DType, tuple[int, ...]]:
+    parts = decimal_parts(sql_type)
+    return exp.DataType.build(sql_type, dialect="duckdb").this, parts or ()
 
 
 def _own_type(value: Constant) -> tuple[str, str]:
@@ -243,10 +254,12 @@ def _fitted_number(value: int | Decimal | float, wanted: str, position: int, opt
         for sql_type in (wanted, "BIGINT", "HUGEINT"):
             if _holds(sql_type, int(value)):
                 return sql_type, int(value)
-    number_parts = decimal_parts(wanted) or ((len(str(_LIMITS[wanted][1])), 0) if wanted in _LIMITS else (0, 0))
     whole, behind = digits(Decimal(value))
-    whole, behind = max(whole, number_parts[0] - number_parts[1]), max(behind, number_parts[1])
-    # DuckDB compares two decimals in a type that holds both, and has none beyond 38 digits.
+    width, scale = decimal_parts(wanted) or (len(str(_LIMITS[wanted][1])) if wanted in _LIMITS else 0, 0)
+    behind = max(behind, scale)
+    # DuckDB compares two decimals in a type of at most 38 digits: a value of the column that has more in front of
+    # the point than these leave room for fails the request; most columns of 38 digits hold none.
+    whole = max(whole, min(width - scale, MAX_DIGITS - behind))
     if whole + behind > MAX_DIGITS:
         raise ODataTypeError(
             "The number has too many digits to be compared exactly.",

@@ -21,7 +21,7 @@ from server.odata.errors import ODataNotImplementedError, ODataRequestError, ODa
 from server.odata.expressions import condition, value
 from server.odata.model import Property, service_root
 from server.odata.negotiation import JsonForm, PageSize
-from server.odata.nodes import all_of, is_not_null, wrapped
+from server.odata.nodes import all_of, cast, is_not_null, wrapped
 from server.odata.request_syntax import QueryOptions, SelectItem
 from server.odata.resource import Resource, key_text
 from server.odata.response import (
@@ -222,7 +222,12 @@ def _order(to: Translation, options: QueryOptions) -> list[OrderTerm]:
 
 
 def _order_term(node: exp.Expr, sql_type: str, descending: bool, nullable: bool) -> OrderTerm:
-    """Where no NULL can be, their place is the one that a source's index has: last ascending, first descending."""
+    """Where no NULL can be, their place is the one that a source's index has: last ascending, first descending.
+
+    A 128-bit integer has no type in Arrow, so a page token could not carry it: it is ordered as a decimal.
+    """
+    if sql_type in ("HUGEINT", "UHUGEINT"):
+        node, sql_type = cast(node, "DECIMAL(38,0)"), "DECIMAL(38,0)"
     return OrderTerm(node, sql_type, descending, descending is not nullable, nullable)
 
 

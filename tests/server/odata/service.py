@@ -13,13 +13,15 @@ from urllib.parse import quote, urlsplit
 import duckdb
 import orjson
 import pyarrow as pa
+from sqlglot import exp
 
 from catalog.records import Limits, ViewColumn
 from connectors.sdk.scan import Value
 from engine.encoders.rows import rows_sql
 from engine.encoders.writer import Writer
+from engine.engine import sql_literal
 from engine.parse import check_nodes
-from engine.query import Query
+from engine.query import Query, parameter_index
 from server.answer import Answer, RequestContext
 from server.odata.routes import Document, odata_answer
 from tests.server.sample import context, publication, view
@@ -123,21 +125,17 @@ class Service:
 
     def execute(self, query: Query) -> list[tuple[Any, ...]]:
         """The rows of a query as Python values."""
-        check_nodes(query.select)
-        found: list[tuple[Any, ...]] = self.connection.execute(
-            query.select.sql("duckdb"), [p.value for p in query.parameters]
-        ).fetchall()
+        found: list[tuple[Any, ...]] = self.connection.sql(bound_sql(query)).fetchall()
         return found
 
     def run(self, answer: Answer) -> Reply:
         """Write an answer as a worker does."""
-        check_nodes(answer.query.select)
         count = None if answer.count is None else int(self.execute(answer.count)[0][0])
-        inner, values = answer.query.select.sql("duckdb"), [p.value for p in answer.query.parameters]
-        types = [str(kind) for kind in self.connection.sql(inner, params=values).types]
-        reader: pa.RecordBatchReader = self.connection.sql(
-            rows_sql(inner, answer.encoding, types), params=values
-        ).to_arrow_reader(100)
+        inner = bound_sql(answer.query)
+        types = [str(kind) for kind in self.connection.sql(inner).types]
+        reader: pa.RecordBatchReader = self.connection.sql(rows_sql(inner, answer.encoding, types)).to_arrow_reader(
+            100
+        )
         sink = _Kept()
         Writer(answer.encoding, sink, count, answer.limits.max_rows, answer.limits.max_bytes).write(
             iter(reader), reader.schema
@@ -146,6 +144,17 @@ class Service:
         if answer.empty_is_missing and sink.head_event["empty"]:
             status = 204 if count else 404
         return Reply(answer, b"".join(sink.pieces), status)
+
+
+def bound_sql(query: Query) -> str:
+    """The statement with its values in, as the engine writes it."""
+    check_nodes(query.select)
+    select = query.select.copy()
+    for node in list(select.find_all(exp.Placeholder)):
+        index = parameter_index(node)
+        assert index is not None
+        node.replace(exp.Var(this=sql_literal(query.parameters[index].value)))
+    return select.sql("duckdb")
 
 
 def one_row(columns: Mapping[str, tuple[str, Value | None]]) -> Service:
