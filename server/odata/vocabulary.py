@@ -22,7 +22,7 @@ VOCABULARIES = {
 FILTER_FUNCTIONS = tuple(
     """
     concat contains endswith indexof length matchesPattern startswith substring tolower toupper trim
-    date day fractionalseconds hour maxdatetime mindatetime minute month now second time totaloffsetminutes year
+    date day fractionalseconds hour maxdatetime mindatetime minute month now second time totaloffsetminutes totalseconds year
     ceiling floor round
     """.split()
 )
@@ -49,7 +49,7 @@ def container_annotations() -> Annotations:
     return (
         (f"{CAPABILITIES}.FilterFunctions", FILTER_FUNCTIONS),
         (f"{CAPABILITIES}.BatchSupported", False),
-        (f"{CAPABILITIES}.KeyAsSegmentSupported", False),
+        (f"{CAPABILITIES}.KeyAsSegmentSupported", True),
     )
 
 
