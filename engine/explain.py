@@ -39,19 +39,20 @@ class NativeStatement:
 
 @dataclass(frozen=True, slots=True)
 class ScanReading:
-    """What a scan cost in one run; times in seconds since the run began."""
+    """What a scan cost in one run; times in seconds since the run began. `keys`: how many it was restricted to."""
 
     rows: int
     bytes: int
     seconds_to_first_row: float | None
     seconds: float
     snapshot: bool
+    keys: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ScanExplained:
-    """One scan. `columns_read`: how many of how many. `pushed`: predicates in words; `stayed`: what did not go to
-    the source, and why."""
+    """One scan. `columns_read`: how many of how many. `pushed`: predicates in words; `keys_from`: lists of keys
+    that another scan gives while the query runs; `stayed`: what did not go to the source, and why."""
 
     id: str
     connection: str
@@ -59,6 +60,7 @@ class ScanExplained:
     columns_read: str
     columns: tuple[str, ...]
     pushed: tuple[str, ...]
+    keys_from: tuple[str, ...]
     stayed: tuple[str, ...]
     order_by: tuple[str, ...]
     limit: int | None
@@ -131,7 +133,12 @@ def with_run(explanation: Explanation, result: Mapping[str, Any], seconds: float
         reading = None
         if used is not None:
             reading = ScanReading(
-                used["rows"], used["bytes"], used["seconds_to_first_row"], used["seconds"], used["snapshot"]
+                used["rows"],
+                used["bytes"],
+                used["seconds_to_first_row"],
+                used["seconds"],
+                used["snapshot"],
+                used.get("keys", 0),
             )
         scans.append(replace(scan, reading=reading))
     return replace(explanation, scans=tuple(scans), rows=result["rows"], bytes=result["bytes"], seconds=seconds)
@@ -142,6 +149,8 @@ def _scan(plan: Plan, scan: Scan) -> ScanExplained:
     for note in plan.notes:
         if note.scan != scan.id or note.text.startswith(PUSHED):
             continue
+        if note.rule == "push_join_keys":
+            continue  # told by the scan's own keys_from
         if note.rule == "prune_columns":
             pruned = note.text
         elif note.text.startswith(KEPT):
@@ -155,6 +164,10 @@ def _scan(plan: Plan, scan: Scan) -> ScanExplained:
         columns_read=pruned,
         columns=tuple(column.source for column in scan.columns),
         pushed=tuple(describe(predicate) for predicate in scan.predicates),
+        keys_from=tuple(
+            f"{keys.target} in (the values of {keys.scan}.{keys.column}, if at most {keys.cap:,})"
+            for keys in scan.keys_from
+        ),
         stayed=tuple(dict.fromkeys(stayed)),
         order_by=tuple(key.column + (" desc" if key.descending else "") for key in scan.order_by),
         limit=scan.limit,
@@ -210,6 +223,7 @@ def _scan_lines(scan: ScanExplained) -> Iterator[str]:
     read = scan.columns_read.removesuffix(" columns")
     yield f"    columns    {read + ': ' if read else ''}{', '.join(scan.columns) or '(none: rows are counted)'}"
     yield from (f"    pushed     {text}" for text in scan.pushed)
+    yield from (f"    keys       {text}" for text in scan.keys_from)
     if scan.order_by:
         yield f"    order by   {', '.join(scan.order_by)}"
     if scan.limit is not None:
@@ -226,7 +240,8 @@ def _scan_lines(scan: ScanExplained) -> Iterator[str]:
         )
         snapshot = "; shares a snapshot" if reading.snapshot else ""
         size = size_text(reading.bytes)
-        yield f"    read       {reading.rows:,} rows, {size}, {first}all after {reading.seconds:.3f} s{snapshot}"
+        keys = f" for {reading.keys:,} keys" if reading.keys else ""
+        yield f"    read       {reading.rows:,} rows{keys}, {size}, {first}all after {reading.seconds:.3f} s{snapshot}"
 
 
 def size_text(size: int) -> str:

@@ -1,5 +1,6 @@
 """EXPLAIN as data and as text, from a plan alone."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -20,6 +21,7 @@ from engine.parse import parse_query
 from engine.plan import Plan
 from engine.planner import plan_query
 from engine.query import Parameter, Query, parameter
+from engine.scans import KeysFrom
 from engine.source_tables import table_to_json
 
 EXACT = dict.fromkeys((Op.EQ, Op.IN, Op.GT), Support.EXACT)
@@ -109,3 +111,10 @@ def test_each_rule_is_a_step() -> None:
 )
 def test_sizes_are_for_people(size: int, text: str) -> None:
     assert size_text(size) == text
+
+
+def test_keys_that_another_scan_gives_are_told() -> None:
+    plan = plan_of("SELECT order_id FROM erp.orders")
+    scan = replace(plan.scans[0], keys_from=(KeysFrom("s1", "nr", "Order_ID", 10_000),))
+    text = explanation_text(explain_plan(plan.with_scans([scan])))
+    assert "keys       Order_ID in (the values of s1.nr, if at most 10,000)" in text
