@@ -228,6 +228,7 @@ class Application:
         client = Client(
             request.scope["http_version"],
             b"gzip" in encodings and b"gzip;q=0" not in encodings.replace(b" ", b""),
+            request.method == "HEAD",
             request.receive,
             request.send,
             transport.abort if transport is not None else lambda: None,
@@ -328,6 +329,7 @@ class Application:
             "request",
             extra={
                 "run": request.run_id,
+                "request": request.request_id,
                 "method": request.method,
                 "route": request.route,
                 "status": outcome.http_status,
@@ -384,4 +386,3 @@ def server_config(state: ServerState, settings: Settings) -> uvicorn.Config:
         timeout_graceful_shutdown=15,
         backlog=2048,
     )
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from catalog.scope import Scope
 from server.answer import RequestContext
 from server.streaming import Outcome, Receive, Send
+
+_PLAIN = re.compile(r"[A-Za-z0-9._\-]{1,64}")
 
 
 @dataclass(slots=True, eq=False)
@@ -32,6 +35,12 @@ class Request:
     @property
     def method(self) -> str:
         return str(self.scope["method"])
+
+    @property
+    def request_id(self) -> str:
+        """The caller's own name for the request (X-Request-ID) when it is a plain one, else the run id."""
+        given = self.headers.get(b"x-request-id", b"").decode("latin-1")
+        return given if _PLAIN.fullmatch(given) else self.run_id
 
     def text_headers(self) -> dict[str, str]:
         return {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers.items()}

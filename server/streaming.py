@@ -40,10 +40,12 @@ class BrokenAnswerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """What matters of the client: its HTTP version, whether it takes gzip, and its connection's way out."""
+    """What matters of the client: its HTTP version, whether it takes gzip, whether it wants the head only (HEAD),
+    and its connection's way out."""
 
     http_version: str
     gzip: bool
+    head_only: bool
     receive: Receive
     send: Send
     abort: Callable[[], None]
@@ -159,6 +161,11 @@ class Streaming:
     ) -> None:
         limits = self._limits(answer.limits)
         headers = _headers(answer, head, run, client, outcome)
+        if client.head_only:
+            # The rest of the answer is not wanted: leaving ends the run.
+            await client.send({"type": "http.response.start", "status": 200, "headers": headers})
+            await client.send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
         first = await _first(run.ahead.take(), gone)
         if len(first) <= WHOLE_BYTES:
             await run.ended(WHOLE_SECONDS)
