@@ -241,7 +241,8 @@ def _scan_lines(scan: ScanExplained) -> Iterator[str]:
         snapshot = "; shares a snapshot" if reading.snapshot else ""
         size = size_text(reading.bytes)
         keys = f" for {reading.keys:,} keys" if reading.keys else ""
-        yield f"    read       {reading.rows:,} rows{keys}, {size}, {first}all after {reading.seconds:.3f} s{snapshot}"
+        times = f"{first}all after {reading.seconds:.3f} s"
+        yield f"    read       {reading.rows:,} rows{keys}, {size}, {times}{snapshot}"
 
 
 def size_text(size: int) -> str:
