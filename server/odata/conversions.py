@@ -38,7 +38,7 @@ def casted(to: Translation, type_name: str, operand: Term, position: int) -> Ter
     wanted = _TYPES.get(type_name)
     if wanted is None:
         raise ODataNotImplementedError(
-            f"cast to {type_name[:80]} is not done.",
+            f"cast to {type_name[:80]} is not implemented.",
             option=to.option,
             position=position,
             hint=f"Types are: {', '.join(_TYPES)}.",

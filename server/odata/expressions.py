@@ -175,4 +175,6 @@ def _expect_boolean(to: Translation, term: Term) -> None:
 def _not_done(to: Translation, node: Expression) -> ODataNotImplementedError:
     names = {"has": "has", "in": "in"}
     what = names.get(node.operator, node.operator) if isinstance(node, Binary) else type(node).__name__.lower()
-    return ODataNotImplementedError(f"{what!r} is not done in expressions.", option=to.option, position=node.position)
+    return ODataNotImplementedError(
+        f"{what!r} is not implemented in expressions.", option=to.option, position=node.position
+    )

@@ -38,7 +38,17 @@ from server.odata.syntax import Name, Star
 from server.odata.terms import DURATION, sql
 from server.odata.translation import Translation
 
-_NOT_DONE = ("search", "expand", "compute", "apply", "levels", "index", "deltatoken", "id")
+# Options that are not done, and what to do instead.
+_NOT_DONE = {
+    "search": "Use contains() in $filter.",
+    "expand": "Publish a view that joins, and read that.",
+    "compute": "Publish a view that computes, and read that.",
+    "apply": "Publish a view that aggregates, and read that.",
+    "levels": "",
+    "index": "Use $skip.",
+    "deltatoken": "Filter by a column that says when a row was changed.",
+    "id": "Ask for the entity by its key.",
+}
 _COLLECTION_ONLY = ("filter", "orderby", "top", "skip", "count", "skiptoken")
 # LIMIT of a page that only the publication's bytes end.
 _NO_END = 2**40
@@ -67,13 +77,9 @@ def to_answer(request: Request) -> Answer:
 
 def check_options(resource: Resource, options: QueryOptions) -> None:
     """Refuse options that are not done, and those that don't apply to one entity."""
-    for name in _NOT_DONE:
+    for name, instead in _NOT_DONE.items():
         if getattr(options, name) not in (None, ()):
-            raise ODataNotImplementedError(
-                f"${name} is not done.",
-                option=f"${name}",
-                hint="Publish a view that joins, computes or aggregates, and read that.",
-            )
+            raise ODataNotImplementedError(f"${name} is not implemented.", option=f"${name}", hint=instead)
     if not resource.key:
         return
     for name in _COLLECTION_ONLY:
