@@ -22,7 +22,8 @@ VOCABULARIES = {
 FILTER_FUNCTIONS = tuple(
     """
     concat contains endswith indexof length matchesPattern startswith substring tolower toupper trim
-    date day fractionalseconds hour maxdatetime mindatetime minute month now second time totaloffsetminutes totalseconds year
+    date day fractionalseconds hour maxdatetime mindatetime minute month now second time totaloffsetminutes
+    totalseconds year
     ceiling floor round
     """.split()
 )
