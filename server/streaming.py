@@ -112,6 +112,11 @@ class Streaming:
             outcome.seconds_to_head = time.monotonic() - started
             outcome.seconds_queued = run.seconds_queued
             if answer.empty_is_missing and head["empty"]:
+                if head["count"]:
+                    # The entity is there and its property is null (OData Protocol 11.2.4).
+                    outcome.http_status = 204
+                    await _no_content(answer, run, client)
+                    return
                 raise PathError("there is no such entity", hint="no row has this key")
             await self._send(answer, head, run, client, gone, outcome)
         except (EngineError, ServerError) as error:
@@ -277,6 +282,13 @@ async def _broken_by(piece: Awaitable[bytes], outcome: Outcome) -> bytes:
     except QueryCancelledError as error:
         outcome.status, outcome.error = "cancelled", error.code
         raise BrokenAnswerError(error.code) from None
+
+
+async def _no_content(answer: Answer, run: Run, client: Client) -> None:
+    headers = [(b"cache-control", b"private, no-store"), (b"viewloom-run", run.job.run.encode())]
+    headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in answer.headers]
+    await client.send({"type": "http.response.start", "status": 204, "headers": headers})
+    await client.send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _headers(
