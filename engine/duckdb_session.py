@@ -29,7 +29,7 @@ def open_session(memory_limit_mb: int, threads: int, spill: Path, spill_limit_mb
         f"SET max_temp_directory_size = '{spill_limit_mb}MB'",
         "SET enable_external_access = false",
         "SET python_enable_replacements = false",  # else SQL reads Python variables of the calling frame
-        "SET TimeZone = 'UTC'",
+        "SET GLOBAL TimeZone = 'UTC'",  # GLOBAL: else the cursors have the machine's
         "SET errors_as_json = false",
         "SET lock_configuration = true",
     ):

@@ -23,10 +23,11 @@ from connectors.sdk import Table
 from engine.errors import QueryTooLargeError, UnknownColumnError, UnknownNameError
 from engine.parse import parse_query, place
 from engine.scans import Scan, ScanColumn
-from engine.source_tables import find_table
+from engine.source_tables import find_table, our_names
 
 MAX_VIEW_DEPTH = 40
 MAX_SCANS = 200
+MAX_VIEWS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,20 @@ class _State:
     publications: list[str] = field(default_factory=list)
     views: list[str] = field(default_factory=list)
     source_tables: list[str] = field(default_factory=list)
+    taken: set[str] = field(default_factory=set)
+    replaced: int = 0
+
+    def scan_id(self) -> str:
+        """A name for one more scan that no WITH of the trees read so far has: it would hide the scan."""
+        number = len(self.scans)
+        while f"s{number}" in self.taken:
+            number += 1
+        self.taken.add(f"s{number}")
+        return f"s{number}"
+
+    def keep_clear_of(self, tree: exp.Expr) -> None:
+        """Note the names that a tree's WITHs give."""
+        self.taken |= {cte.alias for cte in tree.find_all(exp.CTE)}
 
 
 def resolve_publications(
@@ -62,6 +77,7 @@ def resolve_publications(
     """
     state = _State(catalog, readable)
     tree = normalized(select)
+    state.keep_clear_of(tree)
     for table in list(tables_of(tree)):
         _replace_publication(table, state)
     return _finish(tree, state)
@@ -74,6 +90,7 @@ def resolve_workspace(select: exp.Query, catalog: WorkspaceCatalog, view: str = 
     """
     state = _State(catalog, None)
     tree = normalized(select)
+    state.keep_clear_of(tree)
     _replace_all(tree, state, {}, (view.lower(),))
     return _finish(tree, state)
 
@@ -158,7 +175,11 @@ def _replace_view(table: exp.Table, name: str, state: _State, closure: dict[str,
             raise UnknownNameError(f"{name!r} is a connection", hint=f"name a table of it: {name}.some_table")
         views = sorted({v.name for v in state.catalog.views.values()})
         raise UnknownNameError(f"there is no view {name!r}", hint=suggest(name, views, "views"))
+    state.replaced += 1
+    if state.replaced > MAX_VIEWS:
+        raise QueryTooLargeError(f"the query uses views more than {MAX_VIEWS} times, those below views included")
     inner = _view_tree(view.expanded_sql).copy()
+    state.keep_clear_of(inner)
     _replace_all(inner, state, closure, (*path, key))
     subquery = exp.Subquery(this=inner, alias=_alias(table))
     for arg in ("joins", "pivots", "laterals"):
@@ -190,8 +211,10 @@ def _replace_source(table: exp.Table, state: _State, top: bool) -> None:
         raise QueryTooLargeError(f"the query reads more than {MAX_SCANS} tables")
     if top:
         state.source_tables.append(f"{connection.name}.{found[0].name}")
-    scan_id = f"s{len(state.scans)}"
-    columns = tuple(ScanColumn(c.name.lower(), c.name, c.sql_type) for c in found[0].columns)
+    scan_id = state.scan_id()
+    columns = tuple(
+        ScanColumn(name, c.name, c.sql_type) for name, c in zip(our_names(found[0]), found[0].columns, strict=True)
+    )
     state.scans.append(Scan(scan_id, connection.name, found[0].name, columns, row_estimate=found[0].row_estimate))
     state.tables[scan_id] = found[0]
     alias = _alias(table)
@@ -225,6 +248,10 @@ def _finish(tree: exp.Query, state: _State) -> Resolved:
         raise UnknownColumnError(str(error)) from None
     except RecursionError:
         raise QueryTooLargeError("the query is nested too deeply") from None
+    for whole in tree.find_all(exp.TableColumn):
+        raise UnknownColumnError(
+            f"{whole.name!r} is a table, not a column", hint=f"name its columns, or {whole.name}.* for all of them"
+        )
     return Resolved(
         tree,
         tuple(state.scans),

@@ -92,3 +92,16 @@ def find_table(catalog: WorkspaceCatalog, connection: str, parts: tuple[str, ...
         for (owner, name), schema in catalog.schemas.items()
         if owner == connection.lower() and name.endswith(ending)
     ]
+
+
+def our_names(table: Table) -> list[str]:
+    """The names of a table's columns in our SQL, in lower case. Of columns whose names differ in case only, each later
+    one gets a number: `id`, `id_1`."""
+    names: list[str] = []
+    spelled = {column.name.lower() for column in table.columns}
+    for column in table.columns:
+        name, number = column.name.lower(), 1
+        while name in names or (number > 1 and name in spelled):
+            name, number = f"{column.name.lower()}_{number}", number + 1
+        names.append(name)
+    return names

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pyarrow as pa
+from sqlglot import exp
 from sqlglot.optimizer.pushdown_projections import pushdown_projections
 
 from connectors.sdk import Table
@@ -22,6 +23,10 @@ def prune_columns(plan: Plan, tables: Mapping[str, Table]) -> Plan:
     """
     select = pushdown_projections(plan.select.copy())
     used: dict[str, set[str]] = {scan.id: set() for scan in plan.scans}
+    for table in select.find_all(exp.Table):
+        if table.args.get("pivots") and table.name in used:
+            # PIVOT groups by every column that it does not name.
+            used[table.name] |= {c.name for scan in plan.scans if scan.id == table.name for c in scan.columns}
     for scope in scopes(select):
         for alias, source in sources_of(scope).items():
             scan_id = scan_of(source)

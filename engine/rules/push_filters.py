@@ -43,7 +43,7 @@ def push_filters(plan: Plan, tables: Mapping[str, Table]) -> Plan:
             continue
         for condition, aliases in _conditions(scope):
             for alias in aliases:
-                _push(scope, alias, condition, plan, tables, all_scopes, found, refused)
+                _push(scope, alias, condition, plan, tables, all_scopes, found, refused, True)
     scans, notes = [], []
     for scan in plan.scans:
         predicates = tuple(dict.fromkeys(found[scan.id]))
@@ -84,8 +84,13 @@ def _push(
     all_scopes: list[Scope],
     found: dict[str, list[Predicate]],
     refused: dict[str, list[str]],
+    inner_only: bool,
 ) -> None:
-    """Push one condition toward one source of a scope, down through derived tables of plain columns."""
+    """Push one condition toward one source of a scope, down through derived tables of plain columns.
+
+    `inner_only`: no join on the way down from the condition can supply NULLs; this scope's own are looked at here.
+    """
+    inner_only = inner_only and joins_are_inner(scope.expression)
     source = sources_of(scope).get(alias)
     if source is None or not any(column.table == alias for column in condition.find_all(exp.Column)):
         return
@@ -99,7 +104,7 @@ def _push(
             return spelling.get(column.name) if column.table == alias else None
 
         pushed = push(condition, tables[scan], locate, plan.parameter_types)
-        if pushed is not None and rejects_null_or_inner(pushed.predicate, scope):
+        if pushed is not None and (inner_only or rejects_null(pushed.predicate)):
             found[scan].append(pushed.predicate)
         elif all(column.table == alias for column in condition.find_all(exp.Column)):
             refused[scan].append(_shape(condition))
@@ -121,20 +126,14 @@ def _push(
         if not own or not passes_filters(arm, own) or not joins_are_plain(arm.expression):
             continue
         for name in dict.fromkeys(column.table for column in own):
-            _push(arm, name, inner, plan, tables, all_scopes, found, refused)
+            _push(arm, name, inner, plan, tables, all_scopes, found, refused, inner_only)
 
 
-def rejects_null_or_inner(predicate: Predicate, scope: Scope) -> bool:
-    """A NULL-accepting predicate may only be copied where no outer join, here or above, can supply NULLs."""
-    if rejects_null(predicate):
-        return True
-    node: exp.Expr | None = scope.expression
-    while node is not None:
-        joins = node.args.get("joins") if isinstance(node, exp.Select) else None
-        if any(join.args.get("side") or join.args.get("kind") in ("SEMI", "ANTI") for join in joins or []):
-            return False
-        node = node.parent
-    return True
+def joins_are_inner(select: exp.Expr) -> bool:
+    """Whether no join of a SELECT can supply a row of NULLs: a NULL-accepting predicate may only be copied then."""
+    return not any(
+        j.args.get("side") or j.args.get("kind") in ("SEMI", "ANTI") for j in select.args.get("joins") or []
+    )
 
 
 def _arms_agree(derived: Scope, condition: exp.Expr, alias: str, tables: Mapping[str, Table]) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import cast
 
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope
@@ -16,7 +15,7 @@ from sqlglot.optimizer.scope import Scope
 from connectors.sdk import SortKey, Table
 from engine.plan import Note, Plan
 from engine.predicates import conjuncts, push
-from engine.rules.scopes import output_column, scan_of, scopes, sources_of
+from engine.rules.scopes import is_aggregate, output_column, scan_of, scopes, sources_of
 from engine.scans import Scan
 
 
@@ -49,7 +48,7 @@ def _limit(plan: Plan, scan: Scan, table: Table) -> Scan | str:
     keys: list[SortKey] = []
     order = top.args.get("order")
     for term in order.expressions if order else []:
-        column = traced(term.this, chain)
+        column = traced(_position(term.this, top), chain)
         spelled = next((c for c in scan.columns if column is not None and c.name == column.name), None)
         described = table.column(spelled.source) if spelled else None
         if described is None or not described.orders:
@@ -58,6 +57,14 @@ def _limit(plan: Plan, scan: Scan, table: Table) -> Scan | str:
     if not all_pushed_exactly(chain, scan, table, plan):
         return "a filter is left to DuckDB"
     return replace(scan, limit=limit + offset, order_by=tuple(keys))
+
+
+def _position(node: exp.Expr, select: exp.Select) -> exp.Expr:
+    """A term of ORDER BY; when it is a number, the output column at that place."""
+    if not isinstance(node, exp.Literal) or not node.is_int or not 0 < int(node.name) <= len(select.selects):
+        return node
+    projection = select.selects[int(node.name) - 1]
+    return projection.this if isinstance(projection, exp.Alias) else projection
 
 
 def _number(node: exp.Expr | None) -> int | None:
@@ -79,7 +86,7 @@ def chain_to_scan(plan: Plan) -> list[Scope] | str:
         if chain and any(select.args.get(name) for name in ("limit", "offset", "fetch")):
             return "another limit stands below"
         own = [node for projection in select.selects for node in projection.walk()]
-        if any(isinstance(node, exp.AggFunc | exp.Window | exp.Query | exp.Unnest | exp.Explode) for node in own):
+        if any(is_aggregate(n) or isinstance(n, exp.Window | exp.Query | exp.Unnest | exp.Explode) for n in own):
             return "an aggregate, a window or a subquery stands above the source"
         where = select.args.get("where")
         if where is not None and where.find(exp.Query):
@@ -87,17 +94,16 @@ def chain_to_scan(plan: Plan) -> list[Scope] | str:
         chain.append(scope)
         inner = list(sources_of(scope).values())
         if len(inner) != 1:
-            return "more than one source"
+            return "not one plain source"
         if scan_of(inner[0]) is not None:
             return chain
-        scope = cast(Scope, inner[0])
+        if not isinstance(inner[0], Scope):
+            return "a table function stands below"
+        scope = inner[0]
 
 
 def traced(node: exp.Expr, chain: list[Scope]) -> exp.Column | None:
     """The scan's column that an expression of the outermost SELECT in `chain` plainly is."""
-    if isinstance(node, exp.Literal) and node.is_int:
-        node = cast(exp.Select, chain[0].expression).selects[int(node.name) - 1]
-        node = node.this if isinstance(node, exp.Alias) else node
     if not isinstance(node, exp.Column):
         return None
     # ORDER BY can name an output column: then it has no table.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import cast
 
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope, build_scope
@@ -20,14 +19,38 @@ def scopes(select: exp.Query) -> list[Scope]:
     return list(reversed(list(root.traverse()))) if root else []
 
 
+# Aggregates that sqlglot knows as plain functions only.
+_AGGREGATES = frozenset(
+    """
+    arbitrary arg_max_null arg_min_null count_star entropy favg fsum histogram kahan_sum kurtosis_pop mad mean product
+    sem sumkahan weighted_avg geomean geometric_mean list json_group_array json_group_object
+    """.split()
+)
+
+
+def is_aggregate(node: exp.Expr) -> bool:
+    """Whether a node is a call of an aggregate function."""
+    if isinstance(node, exp.AggFunc | exp.JSONArrayAgg | exp.JSONObjectAgg | exp.ArrayAgg):
+        return True
+    return isinstance(node, exp.Anonymous | exp.AnonymousAggFunc) and node.name.lower() in _AGGREGATES
+
+
 def scan_of(source: exp.Expr | Scope) -> str | None:
     """The scan id when a source of a scope is a scan."""
     return source.name if isinstance(source, exp.Table) and isinstance(source.this, exp.Identifier) else None
 
 
 def sources_of(scope: Scope) -> Mapping[str, exp.Expr | Scope]:
-    """The sources that stand in this scope's own FROM, by alias (not the CTEs that it merely sees)."""
-    return {name: source for name, (_, source) in scope.selected_sources.items()}
+    """The sources that stand in this scope's own FROM, by alias (not the CTEs that it merely sees).
+
+    Also those of SEMI and ANTI JOIN, which sqlglot leaves out of `selected_sources`; not what stands under PIVOT or
+    UNPIVOT, whose rows and columns are other ones.
+    """
+    return {
+        name: scope.sources[name]
+        for name, node in scope.references
+        if name in scope.sources and not node.args.get("pivots")
+    }
 
 
 def joins_are_plain(select: exp.Expr) -> bool:
@@ -56,10 +79,12 @@ def output_column(scope: Scope, outer: Scope, name: str) -> exp.Column | None:
 
     `outer` gives the names (a set operation is named by its first arm), `scope` is the arm.
     """
-    names = cast(exp.Query, outer.expression).named_selects
+    if not isinstance(outer.expression, exp.Query) or not isinstance(scope.expression, exp.Query):
+        return None
+    names = outer.expression.named_selects
     if name not in names:
         return None
-    projection = cast(exp.Query, scope.expression).selects[names.index(name)]
+    projection = scope.expression.selects[names.index(name)]
     inner = projection.this if isinstance(projection, exp.Alias) else projection
     return inner if isinstance(inner, exp.Column) else None
 
@@ -98,7 +123,7 @@ def passes_filters(scope: Scope, columns: list[exp.Column]) -> bool:
         return False
     group = select.args.get("group")
     if group is None:
-        return not any(isinstance(n, exp.AggFunc) for projection in select.selects for n in projection.walk())
+        return not any(is_aggregate(n) for projection in select.selects for n in projection.walk())
     if any(group.args.get(name) for name in ("rollup", "cube", "grouping_sets", "all", "totals")):
         return False
     keys = {(k.table, k.name) for k in group.expressions if isinstance(k, exp.Column)}
@@ -107,7 +132,7 @@ def passes_filters(scope: Scope, columns: list[exp.Column]) -> bool:
 
 def referenced_once(scope: Scope, tree_scopes: list[Scope]) -> bool:
     """Whether a derived table is read in one place only (a CTE can be read in several)."""
-    uses = sum(1 for other in tree_scopes for _, (_, source) in other.selected_sources.items() if source is scope)
+    uses = sum(1 for other in tree_scopes for name, _ in other.references if other.sources.get(name) is scope)
     return uses <= 1 and not scope.is_correlated_subquery
 
 
@@ -149,7 +174,9 @@ def filter_targets(scope: Scope, column: exp.Column, all_scopes: list[Scope]) ->
 
 
 def is_recursive(scope: Scope) -> bool:
-    """Whether a derived table is a recursive CTE."""
+    """Whether a derived table is a recursive CTE, or its reference to itself (which sqlglot takes for its first arm)."""
     parent = scope.expression.parent
+    while isinstance(parent, exp.SetOperation | exp.Subquery):
+        parent = parent.parent
     with_ = parent.parent if isinstance(parent, exp.CTE) else None
     return isinstance(with_, exp.With) and bool(with_.args.get("recursive"))
