@@ -136,7 +136,7 @@ def test_spill_is_private_unreadable_from_another_worker_and_deleted(tmp_path: P
         for reader in (f"glob('{directory}/*')", f"glob('{directory.parent}/*/*')", f"read_blob('{directory}/*')"):
             other.start(job(f"SELECT count(*) AS a FROM {reader}"))
             assert other.end()["event"] == "error"
-        spilling.send({"job": "cancel", "run": "run"})
+        spilling.cancel()
         assert spilling.end()["code"] == "query_cancelled"
         spilling.release()
         other.release()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -41,17 +42,17 @@ class Collected:
 def job(
     sql: str,
     *,
-    run: str = "run",
+    run: str | None = None,
     names: tuple[str, ...] = ("a",),
     scans: tuple[Scan, ...] = (),
     connections: dict[str, JobConnection] | None = None,
     cpu_seconds: int = 600,
     encoding: Encoding | None = None,
 ) -> Job:
-    """A job that runs one SELECT and writes NDJSON."""
+    """A job that runs one SELECT and writes NDJSON; its run id is its own unless one is given."""
     return Job(
         "run",
-        run,
+        run or secrets.token_hex(8),
         connections or {},
         Statement(sql, scans),
         encoding=encoding or Encoding(Format.NDJSON, names),
@@ -103,19 +104,34 @@ def until(true: Callable[[], object], seconds: float = 10.0) -> float:
 
 
 class Talk:
-    """One worker of a pool, spoken to by hand: send a job, read some of its answer, cancel it, read on."""
+    """One worker of a pool, spoken to by hand: send a job, read some of its answer, cancel it, read on.
+
+    In `with` it is given back whatever happens.
+    """
 
     def __init__(self, pool: WorkerPool, tenant: str = "a") -> None:
         self.pool = pool
         self.worker: WorkerProcess = pool.acquire(tenant, small=True).result(30)
         self.worker.socket.settimeout(20)
         self.frames: list[int] = []
+        self.run = ""
+        self._released = False
+
+    def __enter__(self) -> Talk:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.release(healthy=error[0] is None)
 
     def send(self, event: dict[str, object]) -> None:
         self.worker.socket.sendall(event_frame(event))
 
     def start(self, wanted: Job) -> None:
+        self.run = wanted.run
         self.send(job_to_json(wanted))
+
+    def cancel(self) -> None:
+        self.send({"job": "cancel", "run": self.run})
 
     def read(self, last: Callable[[dict[str, Any] | None], bool]) -> dict[str, Any] | None:
         """Messages until one for which `last` holds (None stands for data); that one's event."""
@@ -136,4 +152,6 @@ class Talk:
         return found
 
     def release(self, healthy: bool = True) -> None:
-        self.pool.release(self.worker, healthy)
+        if not self._released:
+            self._released = True
+            self.pool.release(self.worker, healthy)
