@@ -1,0 +1,1 @@
+"""The server: HTTP, its protocols, the operations behind them, and the command line."""

@@ -14,6 +14,12 @@ PREFIX = "VIEWLOOM_"
 class SettingError(Exception):
     """A setting can't be read; names the variable, what was found and what is expected."""
 
+    code = "setting"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:

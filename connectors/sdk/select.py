@@ -65,6 +65,7 @@ class Statement:
 
 
 def qualified(dialect: Dialect, name: TableName) -> str:
+    """A table's name as it stands in a statement, each part quoted."""
     return ".".join(dialect.quote(part) for part in name.parts)
 
 

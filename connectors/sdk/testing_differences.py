@@ -23,10 +23,12 @@ def some_value(rows: Sequence[Mapping[str, Any]], column: str) -> Any:
 
 
 def typed(table: Table) -> tuple[tuple[str, str], ...]:
+    """All columns of a table, as a scan asks for them."""
     return tuple((column.name, column.sql_type) for column in table.columns)
 
 
 def read(connector: Connector, request: ScanRequest) -> list[dict[str, Any]]:
+    """The rows of a scan as dictionaries."""
     names = [name for name, _ in request.columns]
     rows: list[dict[str, Any]] = []
     for batch in connector.scan(request):
@@ -39,6 +41,7 @@ def read(connector: Connector, request: ScanRequest) -> list[dict[str, Any]]:
 
 
 def read_all(connector: Connector, name: TableName, columns: tuple[tuple[str, str], ...]) -> list[dict[str, Any]]:
+    """All rows of a table as dictionaries."""
     return read(connector, ScanRequest(name, columns))
 
 
@@ -48,6 +51,7 @@ def same(left: Any, right: Any) -> bool:
 
 
 def cases(column: Column, rows: list[dict[str, Any]]) -> Iterator[Comparison]:
+    """Comparisons that try each declared operator of a column with its own values and their neighbours."""
     seen = list({repr(row[column.name]): row[column.name] for row in rows if row[column.name] is not None}.values())
     constants = constants_of(column.sql_type, seen)
     for op in column.operators:

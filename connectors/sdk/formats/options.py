@@ -52,7 +52,7 @@ class ColumnOptions(ConnectorConfig):
 
 
 class TableOptions(ConnectorConfig):
-    """One table: one or several files of one format. The meaning of each field is in docs/reference/connectors.md."""
+    """One table: one or several files of one format. Each field is explained in docs/reference/connectors/files.md."""
 
     path: str
     format: Format | None = None
