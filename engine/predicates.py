@@ -17,6 +17,7 @@ from sqlglot import exp
 
 from connectors.sdk import AllOf, AnyOf, Comparison, Op, Predicate, Support, Table, Value
 from connectors.sdk.scan import comparisons
+from connectors.sdk.types import family
 from engine.conversions import convert, convertible, from_text
 from engine.query import parameter_index
 from engine.scans import Param
@@ -131,13 +132,15 @@ def _binary(node: exp.Expr, op: Op, table: Table, locate: Locate, types: tuple[s
 
 
 def _text_match(node: exp.Expr, table: Table, locate: Locate, types: tuple[str, ...]) -> Comparison | None:
-    """starts_with, ends_with, contains; LIKE whose only wildcard is a last or first %."""
+    """starts_with, ends_with, contains; LIKE whose only wildcard is a last or first %. Of text columns only."""
+    if node.args.get("negate"):  # NOT LIKE is no Not over a Like
+        return None
     if isinstance(node, exp.StartsWith | exp.Contains | exp.EndsWith):
         op = {exp.StartsWith: Op.STARTS_WITH, exp.Contains: Op.CONTAINS, exp.EndsWith: Op.ENDS_WITH}[type(node)]
-        name = _located(node.this, locate)
+        name = _text_column(node.this, table, locate)
         return _compared(name, op, (node.expression,), table, types) if name else None
     if isinstance(node, exp.Like) and isinstance(node.expression, exp.Literal) and node.expression.is_string:
-        name, pattern = _located(node.this, locate), node.expression.name
+        name, pattern = _text_column(node.this, table, locate), node.expression.name
         text = pattern.strip("%")
         if name is None or not text or any(mark in text for mark in "%_\\"):
             return None
@@ -151,6 +154,12 @@ def _located(node: exp.Expr | None, locate: Locate) -> str | None:
     while isinstance(node, exp.Paren):
         node = node.this
     return locate(node) if isinstance(node, exp.Column) else None
+
+
+def _text_column(node: exp.Expr | None, table: Table, locate: Locate) -> str | None:
+    name = _located(node, locate)
+    column = table.column(name) if name else None
+    return name if column is not None and family(column.sql_type) == "text" else None
 
 
 def _compared(
