@@ -12,8 +12,18 @@ from sqlglot import exp
 from sqlglot.optimizer.scope import Scope
 
 from connectors.sdk import Table
+from connectors.sdk.types import family
 from engine.predicates import conjuncts
-from engine.rules.scopes import inner_selects, scan_of, scopes, sources_of
+from engine.rules.scopes import (
+    inner_selects,
+    is_aggregate,
+    is_recursive,
+    output_column,
+    scan_of,
+    scopes,
+    sources_of,
+)
+from engine.source_tables import our_names
 
 Columns = frozenset[str]
 
@@ -31,8 +41,7 @@ def _facts(scope: Scope, tables: Mapping[str, Table]) -> tuple[set[Columns], Col
     """Keys and never-NULL columns of a scope's output, by output name."""
     select = scope.expression
     if not isinstance(select, exp.Select):
-        arms = [_facts(arm, tables)[1] for arm in inner_selects(scope)] if scope.set_operation_scopes else []
-        return set(), frozenset.intersection(*arms) if arms else frozenset()
+        return set(), _never_null_in_all(scope, tables) if scope.set_operation_scopes else frozenset()
     if any(select.args.get(name) for name in ("pivots", "laterals")) or not select.args.get("from_"):
         return set(), frozenset()
     keys, not_null = _inputs(scope, select, tables)
@@ -45,16 +54,30 @@ def _facts(scope: Scope, tables: Mapping[str, Table]) -> tuple[set[Columns], Col
     group = select.args.get("group")
     if group is not None:
         columns = [e for e in group.expressions if isinstance(e, exp.Column)]
-        plain = len(columns) == len(group.expressions) and not any(
-            group.args.get(name) for name in ("rollup", "cube", "grouping_sets", "all")
-        )
+        subtotals = any(isinstance(e, exp.Rollup | exp.Cube | exp.GroupingSets) for e in group.expressions)
+        if subtotals:
+            never = frozenset()  # a subtotal's row has NULL where it has no group
+        plain = len(columns) == len(group.expressions) and not subtotals and not group.args.get("all")
         grouped = {(c.table, c.name) for c in columns}
         keys = [grouped] if plain and grouped <= not_null else []
-    elif any(isinstance(node, exp.AggFunc) for p in select.selects for node in p.walk() if not _windowed(node)):
+    elif any(is_aggregate(node) for p in select.selects for node in p.walk() if not _windowed(node)):
         keys = []
     if any(isinstance(node, exp.Unnest | exp.Explode) for p in select.selects for node in p.walk()):
         keys = []
     return {frozenset(outputs[c] for c in key) for key in keys if all(c in outputs for c in key)}, never
+
+
+def _never_null_in_all(scope: Scope, tables: Mapping[str, Table]) -> Columns:
+    """Of a set operation: the columns that are never NULL in any arm. Arms are matched by position."""
+    names = scope.expression.named_selects if isinstance(scope.expression, exp.Query) else []
+    kept = set(names)
+    for arm in inner_selects(scope):
+        if not isinstance(arm.expression, exp.Query):
+            return frozenset()
+        never = _facts(arm, tables)[1]
+        inner = arm.expression.named_selects
+        kept = {name for name, own in zip(names, inner, strict=False) if name in kept and own in never}
+    return frozenset(kept)
 
 
 def _windowed(node: exp.Expr) -> bool:
@@ -83,11 +106,37 @@ def _inputs(
         for term in conjuncts(join.args.get("on")):
             if isinstance(term, exp.EQ):
                 for one, other in ((term.this, term.expression), (term.expression, term.this)):
-                    if isinstance(one, exp.Column) and one.table == alias and not _mentions(other, alias):
+                    its_own = isinstance(one, exp.Column) and one.table == alias and not _mentions(other, alias)
+                    if its_own and _compared_alike(one, other, sources, tables):
                         equal.add((alias, one.name))
         if not any(key <= equal for key in added_keys):
             keys = []
     return keys, not_null
+
+
+def _compared_alike(
+    one: exp.Column, other: exp.Expr, sources: Mapping[str, exp.Expr | Scope], tables: Mapping[str, Table]
+) -> bool:
+    """Whether `one = other` converts neither side: else several values of a key equal one ('1' and '01' equal 1)."""
+    if not isinstance(other, exp.Column):
+        return False
+    mine, its = (_family(column, sources, tables) for column in (one, other))
+    return mine is not None and mine == its
+
+
+def _family(column: exp.Column, sources: Mapping[str, exp.Expr | Scope], tables: Mapping[str, Table]) -> str | None:
+    source = sources.get(column.table)
+    table = tables.get(scan_of(source) or "") if source is not None else None
+    if table is not None:
+        types = dict(zip(our_names(table), (c.sql_type for c in table.columns), strict=True))
+        return family(types[column.name]) if column.name in types else None
+    if not isinstance(source, Scope):
+        return None
+    families = set()
+    for arm in inner_selects(source):
+        inner = output_column(arm, source, column.name)
+        families.add(_family(inner, sources_of(arm), tables) if inner is not None else None)
+    return families.pop() if len(families) == 1 else None
 
 
 def _mentions(node: exp.Expr, alias: str) -> bool:
@@ -102,15 +151,11 @@ def _relation(
         return [], set()
     table = tables.get(scan_of(source) or "")
     if table is not None:
-        keys = [{(alias, name.lower()) for name in key} for key in table.keys]
+        ours = dict(zip((column.name for column in table.columns), our_names(table), strict=True))
+        keys = [{(alias, ours[name]) for name in key} for key in table.keys if all(name in ours for name in key)]
         keyed = {column for key in keys for column in key}
-        return keys, keyed | {(alias, c.name.lower()) for c in table.columns if not c.nullable}
-    if not isinstance(source, Scope) or _is_recursive(source):
+        return keys, keyed | {(alias, ours[c.name]) for c in table.columns if not c.nullable}
+    if not isinstance(source, Scope) or is_recursive(source):
         return [], set()
     found, not_null = _facts(source, tables)
     return [{(alias, n) for n in key} for key in found], {(alias, name) for name in not_null}
-
-
-def _is_recursive(scope: Scope) -> bool:
-    with_ = scope.expression.find_ancestor(exp.With)
-    return with_ is not None and bool(with_.args.get("recursive"))

@@ -174,7 +174,7 @@ def filter_targets(scope: Scope, column: exp.Column, all_scopes: list[Scope]) ->
 
 
 def is_recursive(scope: Scope) -> bool:
-    """Whether a derived table is a recursive CTE, or its reference to itself (which sqlglot takes for its first arm)."""
+    """Whether a derived table is a recursive CTE, or its reference to itself (for sqlglot: its first arm)."""
     parent = scope.expression.parent
     while isinstance(parent, exp.SetOperation | exp.Subquery):
         parent = parent.parent
