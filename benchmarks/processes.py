@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ import psutil
 
 from benchmarks.measure import child_environment
 from tests.servers.process import free_port, spawn, stop, wait_until
+
+QUIET_CPU = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +80,20 @@ def _answers(server: RunningServer, path: str) -> bool:
     except (RuntimeError, OSError):
         return False
     return True
+
+
+def settle(server: RunningServer, most: float = 60.0) -> None:
+    """Wait until the server and its workers have been quiet for two seconds."""
+    began = time.monotonic()
+    quiet, before = 0, cpu_seconds(server)
+    while quiet < 2 and time.monotonic() - began < most:
+        time.sleep(1.0)
+        now = cpu_seconds(server)
+        quiet = quiet + 1 if now - before < QUIET_CPU else 0
+        before = now
+
+
+def cpu_seconds(server: RunningServer) -> float:
+    """CPU time of the API process and its workers so far."""
+    api = server.process
+    return sum(sum(process.cpu_times()[:2]) for process in (api, *api.children()))

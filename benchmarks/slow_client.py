@@ -7,6 +7,7 @@ from pathlib import Path
 from benchmarks.bulk import read_all
 from benchmarks.measure import progress
 from benchmarks.memory import MemoryWatch
+from benchmarks.processes import settle
 from benchmarks.report import Aim, Report, megabytes
 from benchmarks.rig import Rig
 
@@ -30,6 +31,7 @@ def run(rig: Rig) -> Report:
         server.close()
         server = rig.viewloom()
         progress(f"{encoding}: {rig.streamed_rows:,} rows at {rate / 1e6:.0f} MB/s")
+        settle(server)
         with MemoryWatch(server) as watch:
             sample = read_all(server, PATH, gzip=gzip, rate=rate)
         if sample["rows"] != rig.streamed_rows:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from random import Random
 
 from benchmarks.key_lookup import http_lookups
 from benchmarks.measure import ending, finish_child, middle, progress, start_child
-from benchmarks.processes import RunningServer
+from benchmarks.processes import settle
 from benchmarks.report import Aim, Report, ms, times
 from benchmarks.rig import Rig
 
 TITLE = "Key lookups beside sixteen slow clients"
 SLOW_CLIENTS = 16
 RATE = 1_000
-QUIET_CPU = 0.05
 Sample = dict[str, float]
 
 
@@ -77,20 +75,3 @@ def report(found: dict[str, list[Sample]], slow: list[dict[str, float]], rig: Ri
     made.aims.append(Aim("p99 beside slow clients ≤ 2 × alone", times(ratio), ratio <= 2))
     made.aims.append(Aim("p99 while their read-ahead fills", times(ratios["filling"]), None))
     return made
-
-
-def settle(server: RunningServer, most: float = 60.0) -> None:
-    """Wait until the server and its workers have been quiet for two seconds."""
-    began = time.monotonic()
-    quiet, before = 0, cpu_seconds(server)
-    while quiet < 2 and time.monotonic() - began < most:
-        time.sleep(1.0)
-        now = cpu_seconds(server)
-        quiet = quiet + 1 if now - before < QUIET_CPU else 0
-        before = now
-
-
-def cpu_seconds(server: RunningServer) -> float:
-    """CPU time of the API process and its workers so far."""
-    api = server.process
-    return sum(sum(process.cpu_times()[:2]) for process in (api, *api.children()))
