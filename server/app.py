@@ -15,6 +15,7 @@ import gc
 import re
 import secrets
 import socket
+import struct
 import time
 from collections.abc import Callable
 from typing import Any
@@ -231,7 +232,7 @@ class Application:
             request.method == "HEAD",
             request.receive,
             request.send,
-            transport.abort if transport is not None else lambda: None,
+            lambda: _reset(transport),
         )
         await self.streaming.respond(context, answer, client, request.outcome)
 
@@ -344,6 +345,16 @@ class Application:
                 "bytes": outcome.bytes,
             },
         )
+
+
+def _reset(transport: Any) -> None:
+    """Drop a connection with what it has not taken yet; a plain close would keep that in the kernel for minutes."""
+    if transport is None:
+        return
+    channel = transport.get_extra_info("socket")
+    if channel is not None:
+        channel.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
 
 
 def serve(state: ServerState, on_start: Callable[[], None] | None = None) -> None:

@@ -51,6 +51,7 @@ class Run:
     _worker: WorkerProcess | None = None
     _task: asyncio.Task[None] | None = None
     _over: bool = False
+    _ending: bool = False
     _taken: list[tuple[str, str, int]] = field(default_factory=list)
 
     def start(self) -> None:
@@ -60,7 +61,8 @@ class Run:
     async def cancel(self) -> None:
         """Nobody wants the answer: end the statement at the sources, then the job, at last the process."""
         if self._task is not None:
-            self._task.cancel()
+            if not self._ending:  # else it is on its way: a deadline has ended the job already
+                self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def wait(self) -> None:
@@ -82,11 +84,11 @@ class Run:
             await asyncio.wait_for(self._converse(), max(0.05, self.deadline - time.monotonic()))
         except asyncio.CancelledError:
             self._fail(QueryCancelledError("the caller went away"))
-            await asyncio.shield(self._end_job())
+            await self._end()
             raise
         except TimeoutError:
             self._fail(DeadlineError("the query took longer than it may", hint="filter earlier or ask for less"))
-            await self._end_job()
+            await self._end()
         except (EngineError, ServerError) as error:
             self._fail(error)
             self._release(healthy=self._over)
@@ -165,6 +167,11 @@ class Run:
             return received
         status = await asyncio.to_thread(worker.process.wait)
         raise error_from_exit(status, worker.over_memory)
+
+    async def _end(self) -> None:
+        """End the job, whoever gives up waiting meanwhile: else its worker would be lost."""
+        self._ending = True
+        await asyncio.shield(self._end_job())
 
     async def _end_job(self) -> None:
         """Ask the worker to stop and read on until it has, for a second; then kill it."""
