@@ -28,7 +28,7 @@ from tests.servers.postgres import PostgresServer, start_postgres
 from tests.servers.process import ServerMissingError
 from tests.servers.shared import TestRun, end_run, once, shared_server
 
-# CI tries the same examples each time: a change is at fault, never chance. New ones are found on developers' machines.
+# CI tries the same examples each time, so that a change is at fault and never chance; developers find new ones.
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("developer", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "developer")
