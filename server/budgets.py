@@ -120,12 +120,14 @@ class Budgets:
         waiter = _Waiter(wanted, asyncio.get_running_loop().create_future())
         source.waiting.setdefault(principal, deque()).append(waiter)
         try:
-            await asyncio.wait_for(waiter.future, self._settings.queue_seconds)
-        except TimeoutError:
-            raise _busy(connection, self._settings.statements) from None
-        except asyncio.CancelledError:
+            # Not wait_for(): up to Python 3.11 it forgets a cancel that comes together with the result.
+            async with asyncio.timeout(self._settings.queue_seconds):
+                await waiter.future
+        except (TimeoutError, asyncio.CancelledError) as error:
             if waiter.future.done() and not waiter.future.cancelled():
                 source.running -= wanted
+            if isinstance(error, TimeoutError):
+                raise _busy(connection, self._settings.statements) from None
             raise
         finally:
             queue = source.waiting.get(principal)

@@ -81,7 +81,8 @@ class Run:
             self._taken = await self.budgets.enter(self.tenant, self.principal, self._statements())
             await self._acquire()
             self.seconds_queued = time.monotonic() - started
-            await asyncio.wait_for(self._converse(), max(0.05, self.deadline - time.monotonic()))
+            async with asyncio.timeout(max(0.05, self.deadline - time.monotonic())):
+                await self._converse()
         except asyncio.CancelledError:
             self._fail(QueryCancelledError("the caller went away"))
             await self._end()
@@ -125,7 +126,9 @@ class Run:
             self._worker = future.result()
         else:
             try:
-                self._worker = await asyncio.wait_for(asyncio.wrap_future(future), self.queue_timeout)
+                # Not wait_for(): up to Python 3.11 it forgets a cancel that comes together with the result.
+                async with asyncio.timeout(self.queue_timeout):
+                    self._worker = await asyncio.wrap_future(future)
             except TimeoutError:
                 raise NoWorkerError("no worker was free in time", hint="try again in a few seconds") from None
             finally:
