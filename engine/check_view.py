@@ -15,7 +15,7 @@ from sqlglot.optimizer.qualify import qualify
 from catalog.records import Problem, View, ViewColumn, WorkspaceCatalog
 from connectors.sdk.types import SIMPLE, decimal_parts
 from engine.engine import Engine, prepared_plan
-from engine.errors import EngineError, QueryError, ViewProblemsError
+from engine.errors import EngineError, QueryError, SqlNotAllowedError, ViewProblemsError
 from engine.job import Job
 from engine.parse import parse_query
 from engine.planner import plan_resolved
@@ -39,6 +39,10 @@ def check_view(engine: Engine, catalog: WorkspaceCatalog, view: ViewSource) -> V
     """The view as a version to save (`version` 0: the catalog counts). Raises ViewProblemsError."""
     try:
         tree = parse_query(view.sql)
+        for placeholder in tree.find_all(exp.Placeholder):
+            raise SqlNotAllowedError(
+                f"a view has no parameters; found ${placeholder.this}", hint="write the value, or filter in the query"
+            )
         resolved = resolve_workspace(tree, catalog, view.name)
         expanded, spellings = expand_stars(tree, catalog)
         names = resolved.select.named_selects

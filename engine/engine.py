@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 from sqlglot import exp
@@ -295,7 +296,9 @@ def sql_literal(value: Value | None) -> str:
     elif isinstance(value, float):
         text = repr(value)
     else:
-        text = f"{value:f}" if type(value).__name__ == "Decimal" else str(value)
+        text = f"{value:f}" if isinstance(value, Decimal) else str(value)
     if "\x00" in text:
         raise ParameterValueError("a text may not hold the character NUL")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ParameterValueError("a text holds half of a surrogate pair", hint="send it as valid Unicode")
     return "'" + text.replace("'", "''") + "'"

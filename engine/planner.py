@@ -15,7 +15,7 @@ from engine.direct import direct_columns
 from engine.errors import SourceError
 from engine.optimizer import RULES, Rule, optimize
 from engine.plan import Plan
-from engine.query import Query
+from engine.query import Query, parameter_index
 from engine.resolve import Resolved, resolve_publications, resolve_workspace
 from engine.scans import Scan
 
@@ -36,6 +36,7 @@ def plan_query(
     `workspace_names`: the query names views and tables instead (a view's own text, an administrator's preview).
     Pure: reads nothing but its arguments. Raises the QueryErrors of resolving.
     """
+    _check_parameters(query)
     resolved = (
         resolve_workspace(query.select, catalog)
         if workspace_names

@@ -21,7 +21,7 @@ from sqlglot.optimizer.qualify import qualify
 from catalog.records import WorkspaceCatalog
 from connectors.sdk import Table
 from engine.errors import QueryTooLargeError, UnknownColumnError, UnknownNameError
-from engine.parse import parse_query, place
+from engine.parse import MAX_VIEW_BYTES, MAX_VIEW_TOKENS, parse_query, place
 from engine.scans import Scan, ScanColumn
 from engine.source_tables import find_table, our_names
 
@@ -132,7 +132,7 @@ def _is_cte(table: exp.Table) -> bool:
 
 @lru_cache(maxsize=512)
 def _view_tree(sql: str) -> exp.Query:
-    return normalized(parse_query(sql))
+    return normalized(parse_query(sql, MAX_VIEW_BYTES, MAX_VIEW_TOKENS))
 
 
 def _replace_publication(table: exp.Table, state: _State) -> None:
@@ -263,13 +263,11 @@ def _finish(tree: exp.Query, state: _State) -> Resolved:
 
 
 def _column_error(error: OptimizeError, tree: exp.Query, schema: dict[str, object]) -> UnknownColumnError:
-    match = re.search(r"Column '([^']*)' could not be resolved(?: for table: '([^']*)')?", str(error))
+    text = re.sub(r"\x1b\[\d+m", "", str(error)).splitlines()[0]
+    match = re.search(r"Column '([^']*)' could not be resolved|Unknown column: (\S+)", text)
     if match is None:
-        ambiguous = re.search(r"Column '?\"?([^'\"]*)\"?'? .*ambiguous", str(error), re.I)
-        if ambiguous:
-            return UnknownColumnError(f"column {ambiguous[1]!r} is ambiguous", hint="say whose it is: table.column")
-        return UnknownColumnError(re.sub(r"\x1b\[\d+m", "", str(error)).splitlines()[0])
-    name = match[1].strip('"').split(".")[-1].strip('"')
+        return UnknownColumnError(text)
+    name = (match[1] or match[2]).strip('"').split(".")[-1].strip('"')
     known = {c for columns in schema.values() for c in cast("dict[str, str]", columns)}
     known |= {alias.alias for alias in tree.find_all(exp.Alias)}
     known.discard(name)
@@ -278,9 +276,31 @@ def _column_error(error: OptimizeError, tree: exp.Query, schema: dict[str, objec
         if column.name == name and "line" in column.this.meta:
             details = place(column.this.meta)
             break
+    if _owners(tree, name, schema) > 1:
+        return UnknownColumnError(
+            f"column {name!r} is ambiguous", hint="say whose it is: table.column", details=details
+        )
     return UnknownColumnError(
         f"there is no column {name!r}", hint=suggest(name, sorted(known), "columns"), details=details
     )
+
+
+def _owners(tree: exp.Query, name: str, schema: dict[str, object]) -> int:
+    """How many relations beside one bare mention of a column have one of this name."""
+    most = 0
+    for column in tree.find_all(exp.Column):
+        select = column.find_ancestor(exp.Select)
+        if column.name != name or column.table or select is None or select.args.get("from_") is None:
+            continue
+        relations = [select.args["from_"].this, *(join.this for join in select.args.get("joins") or [])]
+        most = max(most, sum(name in _names(relation, schema) for relation in relations))
+    return most
+
+
+def _names(relation: exp.Expr, schema: dict[str, object]) -> Iterable[str]:
+    if isinstance(relation, exp.Subquery) and isinstance(relation.this, exp.Query):
+        return relation.this.named_selects
+    return cast("dict[str, str]", schema.get(relation.name, {}))
 
 
 def suggest(asked: str, known: list[str], what: str) -> str:
