@@ -12,7 +12,7 @@ from connectors.sdk import Comparison, Op, Table
 from connectors.sdk.scan import comparisons
 from engine.clock import CLOCK_TYPES, bind_clock
 from engine.direct import direct_columns
-from engine.errors import SourceError
+from engine.errors import ParameterValueError, SourceError
 from engine.optimizer import RULES, Rule, optimize
 from engine.plan import Plan
 from engine.query import Query, parameter_index
@@ -59,6 +59,16 @@ def plan_resolved(
         _check_required_filters(scan, resolved.tables[scan.id], rules)
     small = bool(plan.scans) and all(_is_small(scan, resolved.tables[scan.id]) for scan in plan.scans)
     return replace(plan, small=small, direct=direct_columns(plan, resolved.tables) if rules else None)
+
+
+def _check_parameters(query: Query) -> None:
+    """Numbers behind the caller's own would reach the run's clock."""
+    for node in query.select.find_all(exp.Placeholder):
+        index = parameter_index(node)
+        if index is None or not 0 <= index < len(query.parameters):
+            raise ParameterValueError(
+                f"${node.this} has no value", hint=f"{len(query.parameters)} parameters were given"
+            )
 
 
 def _check_required_filters(scan: Scan, table: Table, rules: tuple[Rule, ...]) -> None:
