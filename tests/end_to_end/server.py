@@ -174,5 +174,5 @@ def _wait_until_ready(client: httpx.Client, root: str, process: subprocess.Popen
 
 def done(answer: httpx.Response) -> Any:
     """The answer's document; what went wrong is the test's message."""
-    assert answer.status_code == 200, f"{answer.request.method} {answer.request.url}: {answer.text}"
+    assert answer.status_code in (200, 201), f"{answer.request.method} {answer.request.url}: {answer.text}"
     return answer.json()
