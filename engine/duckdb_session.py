@@ -31,6 +31,7 @@ def open_session(memory_limit_mb: int, threads: int, spill: Path, spill_limit_mb
         "SET python_enable_replacements = false",  # else SQL reads Python variables of the calling frame
         "SET GLOBAL TimeZone = 'UTC'",  # GLOBAL: else the cursors have the machine's
         "SET errors_as_json = false",
+        "SET streaming_buffer_size = '64KB'",  # the first rows leave early; a slow reader stops the sources soon
         "SET lock_configuration = true",
     ):
         connection.execute(statement)

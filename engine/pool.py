@@ -218,9 +218,14 @@ class WorkerPool:
 
     def _eligible(self, tenant: str) -> _Waiter | None:
         """The tenant's first waiter, or its first small one while no more large queries may run."""
-        large = sum(worker.busy and not worker.small for worker in self._workers)
-        large_allowed = large < max(1, self.settings.workers - self.settings.reserved)
+        large_allowed = self._large_allowed()
         return next((w for w in self._waiting.get(tenant, ()) if large_allowed or w.small), None)
+
+    def _large_allowed(self) -> bool:
+        """Whether one more large query may have a worker: some of those that exist now are kept for small ones."""
+        large = sum(worker.busy and not worker.small for worker in self._workers)
+        kept = min(self.settings.reserved, max(1, len(self._workers) // 3))
+        return large < max(1, len(self._workers) - kept)
 
     def _idle_for(self, tenant: str) -> WorkerProcess | None:
         idle = [w for w in self._workers if not w.busy and w.process.poll() is None]
@@ -275,7 +280,8 @@ class WorkerPool:
         if self._has_room() and spare < self.settings.spare:
             return True
         starved = any(self._idle_for(tenant) is None for tenant in self._starved())
-        return (starved and self._has_room()) or self._victim() is not None
+        held_back = bool(self._waiting) and not self._large_allowed()
+        return ((starved or held_back) and self._has_room()) or self._victim() is not None
 
     def _victim(self) -> WorkerProcess | None:
         """The idle worker that is to make place when someone waits who can't use any: the longest unused one of

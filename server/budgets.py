@@ -21,10 +21,12 @@ BREAKING = frozenset({"source_unavailable", "source_timeout", "source_login"})
 
 @dataclass(frozen=True, slots=True)
 class BudgetSettings:
-    """`statements`: at once per connection. `queue_length`, `queue_seconds`: of waiting requests per connection.
+    """`statements`: at once per connection; `reserved` of them for small queries only, so that large answers to slow
+    clients don't keep a connection from everybody else. `queue_length`, `queue_seconds`: of waiting requests.
     `failures`: in a row that open the breaker for `rest_seconds`."""
 
     statements: int = 8
+    reserved: int = 2
     queue_length: int = 100
     queue_seconds: float = 30.0
     failures: int = 5
@@ -34,6 +36,7 @@ class BudgetSettings:
 @dataclass(slots=True, eq=False)
 class _Waiter:
     wanted: int
+    room: int
     future: asyncio.Future[None]
 
 
@@ -59,7 +62,9 @@ class Budgets:
         self._now = now
         self._sources: dict[tuple[str, str], _Source] = {}
 
-    async def enter(self, tenant: str, principal: str, statements: Mapping[str, int]) -> list[tuple[str, str, int]]:
+    async def enter(
+        self, tenant: str, principal: str, statements: Mapping[str, int], small: bool = True
+    ) -> list[tuple[str, str, int]]:
         """Wait until every connection has room for its statements; what to give back to `leave`.
 
         Connections are taken in the order of their names, so that two requests never wait for each other.
@@ -68,11 +73,12 @@ class Budgets:
         taken: list[tuple[str, str, int]] = []
         try:
             for connection in sorted(statements):
-                wanted = min(max(1, statements[connection]), self._settings.statements)
+                room = self._room(small)
+                wanted = min(max(1, statements[connection]), room)
                 source = self._sources.setdefault((tenant, connection), _Source())
                 self._check_breaker(connection, source)
-                if source.running + wanted > self._settings.statements or source.queued():
-                    await self._wait(connection, source, principal, wanted)
+                if source.running + wanted > room or (source.queued() and not small):
+                    await self._wait(connection, source, principal, wanted, room)
                 else:
                     source.running += wanted
                 taken.append((tenant, connection, wanted))
@@ -80,6 +86,10 @@ class Budgets:
             self.leave(taken)
             raise
         return taken
+
+    def _room(self, small: bool) -> int:
+        kept = 0 if small else min(self._settings.reserved, self._settings.statements - 1)
+        return self._settings.statements - kept
 
     def leave(self, taken: list[tuple[str, str, int]]) -> None:
         """The statements have ended; who waits may go."""
@@ -114,10 +124,10 @@ class Budgets:
             hint=f"it is tried again in {max(1, round(left))} seconds; see `viewloom connections test {connection}`",
         )
 
-    async def _wait(self, connection: str, source: _Source, principal: str, wanted: int) -> None:
+    async def _wait(self, connection: str, source: _Source, principal: str, wanted: int, room: int) -> None:
         if source.queued() >= self._settings.queue_length:
             raise _busy(connection, self._settings.statements)
-        waiter = _Waiter(wanted, asyncio.get_running_loop().create_future())
+        waiter = _Waiter(wanted, room, asyncio.get_running_loop().create_future())
         source.waiting.setdefault(principal, deque()).append(waiter)
         try:
             # Not wait_for(): up to Python 3.11 it forgets a cancel that comes together with the result.
@@ -138,19 +148,24 @@ class Budgets:
             self._admit(source)
 
     def _admit(self, source: _Source) -> None:
-        """Let waiters in while there is room, one principal after another."""
-        while source.waiting:
-            principal, queue = next(iter(source.waiting.items()))
-            waiter = queue[0]
-            if source.running + waiter.wanted > self._settings.statements and source.running > 0:
-                return
-            queue.popleft()
-            source.waiting.move_to_end(principal)
-            if not queue:
-                del source.waiting[principal]
-            if not waiter.future.done():
-                source.running += waiter.wanted
-                waiter.future.set_result(None)
+        """Let waiters in while there is room for them, one principal after another; small ones pass waiting large
+        ones, for which some room is never given."""
+        admitted = True
+        while admitted:
+            admitted = False
+            for principal, queue in list(source.waiting.items()):
+                waiter = next((w for w in queue if source.running + w.wanted <= w.room), None)
+                if waiter is None:
+                    continue
+                queue.remove(waiter)
+                source.waiting.move_to_end(principal)
+                if not queue:
+                    del source.waiting[principal]
+                if not waiter.future.done():
+                    source.running += waiter.wanted
+                    waiter.future.set_result(None)
+                admitted = True
+                break
 
 
 def _busy(connection: str, statements: int) -> SourceBusyError:

@@ -78,7 +78,7 @@ class Run:
     async def _drive(self) -> None:
         try:
             started = time.monotonic()
-            self._taken = await self.budgets.enter(self.tenant, self.principal, self._statements())
+            self._taken = await self.budgets.enter(self.tenant, self.principal, self._statements(), self.small)
             await self._acquire()
             self.seconds_queued = time.monotonic() - started
             async with asyncio.timeout(max(0.05, self.deadline - time.monotonic())):

@@ -47,6 +47,7 @@ class Settings:
     queue_timeout: float = 30.0
     query_timeout: float = 600.0
     connection_statements: int = 8
+    connection_reserved: int = 2
     connection_queue_length: int = 100
     breaker_failures: int = 5
     breaker_seconds: float = 30.0
@@ -55,7 +56,7 @@ class Settings:
     client_grace: float = 30.0
     read_ahead_mb: int = 64
     buffered_answer_mb: int = 16
-    max_url_bytes: int = 65536
+    max_url_bytes: int = 65_535
     max_body_bytes: int = 1_048_576
     header_timeout: float = 10.0
     log_level: str = "INFO"

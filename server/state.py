@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from catalog.records import Connection
@@ -14,6 +14,8 @@ from connectors.sdk.registry import connector_type
 from engine.engine import Engine
 from engine.pool import PoolSettings
 from server.settings import Settings
+
+KEPT_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,24 @@ def open_state(settings: Settings, spare_workers: int | None = None) -> ServerSt
     )
     directories = (settings.data_directory / "secrets", *map(Path, settings.secret_directories))
     rules = SecretRules(settings.secret_environment, directories)
-    return ServerState(settings, store, Engine(pool, partial(resolve_with, rules)))
+    return ServerState(settings, store, Engine(pool, SecretReader(rules)))
 
 
-def resolve_with(rules: SecretRules, connection: Connection) -> Mapping[str, object]:
-    """A connection's configuration with its references followed. Raises the catalog's secret errors."""
-    return resolve_config(connection.config, connector_type(connection.connector).secret_fields, rules)
+class SecretReader:
+    """Gives a connection's configuration with its references followed, each read at most once a second."""
+
+    def __init__(self, rules: SecretRules) -> None:
+        self._rules = rules
+        self._kept: dict[int, tuple[float, Connection, Mapping[str, object]]] = {}
+
+    def __call__(self, connection: Connection) -> Mapping[str, object]:
+        """The configuration. Raises the catalog's secret errors."""
+        now = time.monotonic()
+        kept = self._kept.get(id(connection))
+        if kept is not None and kept[1] is connection and now - kept[0] < KEPT_SECONDS:
+            return kept[2]
+        fields = connector_type(connection.connector).secret_fields
+        found = resolve_config(connection.config, fields, self._rules)
+        self._kept = {key: entry for key, entry in self._kept.items() if now - entry[0] < KEPT_SECONDS}
+        self._kept[id(connection)] = (now, connection, found)
+        return found

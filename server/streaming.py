@@ -76,6 +76,7 @@ class Streaming:
         self._budgets = Budgets(
             BudgetSettings(
                 settings.connection_statements,
+                settings.connection_reserved,
                 settings.connection_queue_length,
                 settings.queue_timeout,
                 settings.breaker_failures,

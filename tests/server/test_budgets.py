@@ -131,3 +131,19 @@ def test_what_is_not_the_sources_fault_does_not_open_the_breaker() -> None:
         budgets.leave(await budgets.enter("t", "x", {"erp": 1}))
 
     asyncio.run(run())
+
+
+def test_large_queries_leave_room_for_small_ones() -> None:
+    async def run() -> None:
+        budgets = Budgets(BudgetSettings(statements=3, reserved=1, queue_seconds=0.02))
+        large = [await budgets.enter("t", "x", {"erp": 1}, small=False) for _ in range(2)]
+        waiting = asyncio.create_task(budgets.enter("t", "x", {"erp": 1}, small=False))
+        await asyncio.sleep(0)
+        small = await asyncio.wait_for(budgets.enter("t", "y", {"erp": 1}), 1)
+        with pytest.raises(SourceBusyError):
+            await waiting
+        for taken in (*large, small):
+            budgets.leave(taken)
+        budgets.leave(await budgets.enter("t", "x", {"erp": 9}, small=False))
+
+    asyncio.run(run())
