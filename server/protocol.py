@@ -7,12 +7,14 @@ for ever); and an application that wants a broken answer to be seen as broken mu
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEADER_TIMEOUT = 10.0
 MAX_HEAD_BYTES = 1024 * 1024  # the parser has no bound of its own; a URL too long is told so within this one
+MAX_URL_BYTES = 65_535  # the parser of URLs counts in 16 bits
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -49,6 +51,25 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._disarm()
         super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Say what is wrong with a request that can't be parsed: a URL past the parser's bound gets its own words."""
+        if len(self.url) <= MAX_URL_BYTES:
+            super().send_400_response(msg)
+            return
+        hint = "use POST …/sql for long queries"
+        told: dict[str, object] = {
+            "code": "request_size",
+            "message": f"the URL is longer than {MAX_URL_BYTES:,} bytes ({hint})",
+        }
+        told = {"error": told} if self.url.startswith(b"/odata/") else told | {"hint": hint, "details": {}}
+        body = json.dumps(told, ensure_ascii=False).encode()
+        head = (
+            "HTTP/1.1 413 Content Too Large\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\ncache-control: private, no-store\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
 
     def _disarm(self) -> None:
         self._head_bytes = 0
