@@ -145,7 +145,7 @@ def nesting(tokens: list[Token]) -> int:
         elif token.token_type in _CLOSE:
             depth = max(0, depth - 1)
         run = run + 1 if token.token_type in _PREFIX else 0
-        deepest = max(deepest, depth + run + 4 * chain)
+        deepest = max(deepest, depth + run + 40 * chain)
     return deepest
 
 

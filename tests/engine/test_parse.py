@@ -285,7 +285,7 @@ FILL = {
     "nulls": lambda n: "SELECT a" + " IS NULL" * (n // 2 - 1),
     "unions": lambda n: " UNION ".join(["SELECT 1"] * (n // 3)),
     "lambdas": lambda n: "SELECT list_transform(l, " + " -> ".join(["x"] * (n // 2 - 4)) + ")",
-    "subscripts": lambda n: "SELECT " + ",".join(["a" + "[1]" * 10] * (n // 40)),
+    "subscripts": lambda n: "SELECT " + ",".join(["a" + "[1]" * 5] * (n // 17 - 1)),
     "lists": lambda n: "SELECT [" + ",".join(["[1]"] * (n // 4 - 1)) + "]",
     "structs": lambda n: "SELECT {" + ",".join(["'a': 1"] * (n // 4 - 1)) + "}",
     "arrows": lambda n: "SELECT a" + "->'b'" * (n // 2 - 1),
