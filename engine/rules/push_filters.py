@@ -84,13 +84,14 @@ def _push(
     all_scopes: list[Scope],
     found: dict[str, list[Predicate]],
     refused: dict[str, list[str]],
-    inner_only: bool,
+    keeps_null: bool,
 ) -> None:
     """Push one condition toward one source of a scope, down through derived tables of plain columns.
 
-    `inner_only`: no join on the way down from the condition can supply NULLs; this scope's own are looked at here.
+    `keeps_null`: no join on the way down from the condition can supply NULLs for its columns; this scope's own joins
+    are looked at here.
     """
-    inner_only = inner_only and joins_are_inner(scope.expression)
+    keeps_null = keeps_null and alias not in null_supplied(scope.expression)
     source = sources_of(scope).get(alias)
     if source is None or not any(column.table == alias for column in condition.find_all(exp.Column)):
         return
@@ -104,7 +105,7 @@ def _push(
             return spelling.get(column.name) if column.table == alias else None
 
         pushed = push(condition, tables[scan], locate, plan.parameter_types)
-        if pushed is not None and (inner_only or rejects_null(pushed.predicate)):
+        if pushed is not None and (keeps_null or rejects_null(pushed.predicate)):
             found[scan].append(pushed.predicate)
         elif all(column.table == alias for column in condition.find_all(exp.Column)):
             refused[scan].append(_shape(condition))
@@ -126,14 +127,21 @@ def _push(
         if not own or not passes_filters(arm, own) or not joins_are_plain(arm.expression):
             continue
         for name in dict.fromkeys(column.table for column in own):
-            _push(arm, name, inner, plan, tables, all_scopes, found, refused, inner_only)
+            _push(arm, name, inner, plan, tables, all_scopes, found, refused, keeps_null)
 
 
-def joins_are_inner(select: exp.Expr) -> bool:
-    """Whether no join of a SELECT can supply a row of NULLs: a NULL-accepting predicate may only be copied then."""
-    return not any(
-        j.args.get("side") or j.args.get("kind") in ("SEMI", "ANTI") for j in select.args.get("joins") or []
-    )
+def null_supplied(select: exp.Expr) -> set[str]:
+    """The aliases of a SELECT in whose place an outer join can put a row of NULLs. What stands left of LEFT JOINs
+    alone keeps its rows as they are, so that dropping one early is the same as dropping it late."""
+    before, supplied = {select.args["from_"].this.alias_or_name} if select.args.get("from_") else set(), set[str]()
+    for join in select.args.get("joins") or []:
+        side, this = str(join.args.get("side") or "").upper(), join.this.alias_or_name
+        if side in ("RIGHT", "FULL"):
+            supplied |= before
+        if side in ("LEFT", "FULL"):
+            supplied.add(this)
+        before.add(this)
+    return supplied
 
 
 def _arms_agree(derived: Scope, condition: exp.Expr, alias: str, tables: Mapping[str, Table]) -> bool:

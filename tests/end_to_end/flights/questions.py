@@ -93,8 +93,8 @@ CANCELLED = Question(
     WHERE dep_delay IS NULL AND carrier IN ('UA', 'AA') AND month(flight_date) = 2
     ORDER BY tailnum NULLS FIRST, flight_id LIMIT 25 OFFSET 50
     """,
-    # month() of a computed date stays here; the carriers go to the source.
-    reads={"ops.public.flights": 91_394},
+    # month() of a computed date stays here; the carriers and what is null go to the source.
+    reads={"ops.public.flights": 1_322},
 )
 
 MADE_UP_TIME = Question(

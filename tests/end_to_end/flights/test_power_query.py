@@ -38,7 +38,7 @@ def power_query(flights: FlightsServer) -> Iterator[httpx.Client]:
                 assert answer.json()["@odata.context"].startswith(flights.odata)
 
     hooks = {"response": [strict]}
-    with httpx.Client(headers=HEADERS, auth=("anyone", flights.key), timeout=60, event_hooks=hooks) as client:
+    with httpx.Client(headers=HEADERS, auth=("anyone", flights.site.key), timeout=60, event_hooks=hooks) as client:
         yield client
 
 
@@ -57,7 +57,7 @@ def test_without_a_credential_it_is_asked_for_one(flights: FlightsServer) -> Non
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"].lower().startswith("basic realm=")
     for user in ("", "apikey"):
-        assert httpx.get(flights.odata, headers=HEADERS, auth=(user, flights.key)).status_code == 200
+        assert httpx.get(flights.odata, headers=HEADERS, auth=(user, flights.site.key)).status_code == 200
 
 
 def test_the_navigator_is_filled_and_every_set_is_as_it_was_announced(
@@ -110,7 +110,7 @@ def test_an_empty_answer_is_an_empty_list(flights: FlightsServer, power_query: h
 
 def test_its_pages_keep_the_key_of_the_path_and_compress(flights: FlightsServer) -> None:
     """Anonymous access: the key in the address, which Power Query follows exactly as it stands in the links."""
-    root = f"{flights.root}/odata/key/{flights.key}/flights/"
+    root = f"{flights.site.root}/odata/key/{flights.site.key}/plant/"
     link, rows, pages = f"{root}carrier_month?$orderby=carrier,month&$select=carrier,month,miles", [], 0
     with httpx.Client(headers={**HEADERS, "Prefer": "odata.maxpagesize=50"}, timeout=60) as anonymous:
         while link:
@@ -120,7 +120,7 @@ def test_its_pages_keep_the_key_of_the_path_and_compress(flights: FlightsServer)
             assert page["@odata.context"].startswith(f"{root}$metadata#carrier_month")
             rows += page["value"]
             link, pages = page.get("@odata.nextLink", ""), pages + 1
-            assert not link or (link.startswith(root) and urlsplit(link).port == urlsplit(flights.root).port)
+            assert not link or (link.startswith(root) and urlsplit(link).port == urlsplit(flights.site.root).port)
     assert pages == 4
     expected = flights.expected("SELECT carrier, month, miles FROM carrier_month ORDER BY carrier, month")
     assert_same_rows(rows, expected, ordered=True)

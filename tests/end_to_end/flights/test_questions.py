@@ -19,7 +19,8 @@ from tests.end_to_end.flights.questions import (
     WINDY_AND_LATE,
     Question,
 )
-from tests.end_to_end.flights.workspace import FlightsServer, done
+from tests.end_to_end.flights.workspace import FlightsServer
+from tests.end_to_end.server import done
 
 
 def ask(flights: FlightsServer, question: Question) -> httpx.Response:
@@ -81,7 +82,7 @@ def test_sql_with_parameters_joins_publications_as_duckdb_does(flights: FlightsS
 def test_no_source_is_read_beyond_what_a_question_needs(flights: FlightsServer) -> None:
     asked = [(question, ask(flights, question)) for question in QUESTIONS if question.reads]
     for question, answer in asked:
-        run = flights.run(answer.headers["viewloom-run"])
+        run = flights.run(answer)
         assert run["status"] == "ok"
         read: dict[str, int] = {}
         for source in run["sources"]:
@@ -92,7 +93,7 @@ def test_no_source_is_read_beyond_what_a_question_needs(flights: FlightsServer) 
 
 
 def test_a_run_record_holds_no_value_of_the_question(flights: FlightsServer) -> None:
-    run = flights.run(ask(flights, EVENING).headers["viewloom-run"])
+    run = flights.run(ask(flights, EVENING))
     assert run["protocol"] == "odata" and run["publications"] == ["flights_enriched"]
     assert run["rows"] == len(flights.expected(EVENING.sql))
     assert not re.search(r"JFK|LAX|2013", str(run["statement"]) + str(run["sources"]))
@@ -124,12 +125,13 @@ def test_a_count_tells_all_rows_not_those_of_the_page(flights: FlightsServer) ->
 
 def test_one_flight_is_found_by_its_key_in_every_form(flights: FlightsServer) -> None:
     (expected,) = flights.expected("SELECT * FROM flights_enriched WHERE flight_id = 104000")
-    for path in ("flights_enriched(104000)", "flights_enriched(flight_id=104000)", "flights_enriched/104000"):
-        answer = flights.client.get(flights.odata + path)
+    paths = ("flights_enriched(104000)", "flights_enriched(flight_id=104000)", "flights_enriched/104000")
+    answers = [flights.client.get(flights.odata + path) for path in paths]
+    for answer in answers:
         found = json_rows(answer.content)
         assert found.pop("@odata.context").endswith("$metadata#flights_enriched/$entity")
         assert_same_rows([found], [expected], ordered=True)
-        run = flights.run(answer.headers["viewloom-run"])
+        run = flights.run(answer)
         assert {s["table"]: s["rows"] for s in run["sources"]}["public.flights"] == 1
     assert (
         flights.client.get(flights.odata + "flights_enriched(104000)/dest_name/$value").text == expected["dest_name"]
@@ -189,5 +191,5 @@ def test_pages_over_nulls_first_and_a_top_across_pages(flights: FlightsServer) -
 
 
 def test_what_is_two_views_down_is_pinned_and_told_in_the_publication(flights: FlightsServer) -> None:
-    published = done(flights.admin.get(f"{flights.api}/publications/{WINDY_AND_LATE.publication}"))
+    published = done(flights.site.admin.get(f"{flights.api}/publications/{WINDY_AND_LATE.publication}"))
     assert set(published["closure"]) == {"late_arrivals", "flights_enriched", "airport_lookup"}
