@@ -177,6 +177,21 @@ def test_pages_through_a_join_of_four_sources_hold_every_row_once_in_order(fligh
     assert_same_rows(rows, expected, ordered=True)
 
 
+def test_each_page_of_a_table_reads_its_own_rows_alone(flights: FlightsServer) -> None:
+    link, pages = f"{flights.odata}flights?$orderby=time_hour desc&$select=flight_id,time_hour", []
+    for _ in range(3):
+        pages.append(flights.client.get(link, headers={"Prefer": "odata.maxpagesize=1000"}))
+        link = pages[-1].json()["@odata.nextLink"]
+    rows = [row for page in pages for row in json_rows(page.content)["value"]]
+    expected = flights.expected(
+        "SELECT flight_id, time_hour FROM flights ORDER BY time_hour DESC, flight_id LIMIT 3000"
+    )
+    assert_same_rows(rows, expected, ordered=True)
+    for page in pages:
+        (source,) = flights.run(page)["sources"]
+        assert source["rows"] <= 1_001, source
+
+
 def test_pages_over_nulls_first_and_a_top_across_pages(flights: FlightsServer) -> None:
     link = f"{flights.odata}plane_age?$orderby=speed,age desc&$select=tailnum,speed,age&$top=250"
     rows: list[dict[str, Any]] = []
