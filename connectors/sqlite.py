@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -334,6 +335,12 @@ def _error(error: Exception, table: str) -> ConnectorError:
             f"SQLite: a text is not valid Unicode{where}", hint="correct the value at the source", details=details
         )
     if code == sqlite3.SQLITE_ERROR:
+        if found := re.match(r"no such column: (?:.+\.)?(.+)$", str(error)):  # a name of our own statement
+            return SourceSchemaChangedError(
+                f"SQLite: the column {found[1]!r} is not there any more{where}",
+                hint="refresh the connection's schema",
+                details={**details, "column": found[1]},
+            )
         return SourceSchemaChangedError(
             f"SQLite: the statement does not fit the table any more{where}",
             hint="refresh the connection's schema",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pymysql
 
 from connectors.sdk.errors import (
@@ -16,6 +18,7 @@ from connectors.sdk.errors import (
     SourceUnavailableError,
 )
 
+_NO_COLUMN = 1054
 _REFRESH = "refresh the connection's schema"
 _NETWORK = "look at the server and the network, then try again"
 _BY_NUMBER: dict[int, tuple[type[ConnectorError], str, str]] = {
@@ -28,7 +31,7 @@ _BY_NUMBER: dict[int, tuple[type[ConnectorError], str, str]] = {
     1143: (SourcePermissionError, "the user may not read a column of this", "GRANT SELECT on the table to the user"),
     1146: (SourceTableMissingError, "the table is not there (any more)", _REFRESH),
     1051: (SourceTableMissingError, "the table is not there (any more)", _REFRESH),
-    1054: (SourceSchemaChangedError, "a column is not there any more", _REFRESH),
+    _NO_COLUMN: (SourceSchemaChangedError, "a column is not there any more", _REFRESH),
     1356: (SourceSchemaChangedError, "the view at the source is broken", "repair the view at the source"),
     1040: (SourceUnavailableError, "the server has no connection left", "raise its max_connections"),
     1203: (SourceUnavailableError, "the user has no connection left", "raise the user's max_user_connections"),
@@ -45,7 +48,7 @@ def statement_error(error: Exception, table: str) -> ConnectorError:
     """The error of a running statement."""
     where = f" ({table})" if table else ""
     number = _number(error)
-    details = {"number": number, "table": table}
+    details: dict[str, object] = {"number": number, "table": table}
     if "timed out" in str(error):
         return SourceTimeoutError(
             f"the MySQL server fell silent within an answer{where}",
@@ -54,6 +57,10 @@ def statement_error(error: Exception, table: str) -> ConnectorError:
         )
     if number in _BY_NUMBER:
         kind, message, hint = _BY_NUMBER[number]
+        # "Unknown column 'name' in …", in any language of the server: a name of our own statement.
+        if number == _NO_COLUMN and (found := re.search(r"'(.+?)' ", str(error.args[1]))):
+            details["column"] = column = found[1].rpartition(".")[2]
+            message = f"the column {column!r} is not there any more"
         return kind(f"MySQL: {message}{where}", hint=hint, details=details)
     if isinstance(error, pymysql.err.DataError):
         return SourceDataError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import psycopg
 from psycopg.errors import ConnectionTimeout
 
@@ -54,6 +56,12 @@ def statement_error(error: psycopg.Error, table: str) -> ConnectorError:
     """The error of a running statement."""
     where = f" ({table})" if table else ""
     state = error.sqlstate or ""
+    if state == "42703" and (column := missing_column(error.diag.message_primary or "")):
+        return SourceSchemaChangedError(
+            f"PostgreSQL: the column {column!r} is not there any more{where}",
+            hint="refresh the connection's schema",
+            details={"sqlstate": state, "table": table, "column": column},
+        )
     for prefix, kind, message, hint in _BY_STATE:
         if state.startswith(prefix):
             return kind(f"PostgreSQL: {message}{where}", hint=hint, details={"sqlstate": state, "table": table})
@@ -74,6 +82,12 @@ def statement_error(error: psycopg.Error, table: str) -> ConnectorError:
         hint="this is a fault of the connector: please report it",
         details={"sqlstate": state, "table": table},
     )
+
+
+def missing_column(message: str) -> str | None:
+    """The column that the server's message names, where it is in English. It is a name of our own statement."""
+    found = re.fullmatch(r'column (?:"(.+)"|(?:[^.]+\.)?(.+)) does not exist', message)
+    return None if found is None else found[1] or found[2]
 
 
 def connection_error(error: psycopg.Error, host: str, port: int) -> ConnectorError:

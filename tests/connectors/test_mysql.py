@@ -14,7 +14,7 @@ import pytest
 from connectors.mysql import Mysql, MysqlConfig
 from connectors.sdk import ForeignKey, Op, ScanRequest, Support, TableName
 from connectors.sdk.connector import Connector
-from connectors.sdk.errors import ConnectorError, SourceDataError
+from connectors.sdk.errors import ConnectorError, SourceDataError, SourceSchemaChangedError
 from connectors.sdk.testing import ConnectorContract, Fault, SourceTable
 from tests.servers.fault_proxy import FaultProxy, Faults, start_fault_proxy
 from tests.servers.mariadb import MariaDBServer
@@ -253,3 +253,9 @@ def test_tls_that_the_server_lacks_is_a_failed_stage(mariadb_database: MariaDBSe
     values = {**values_of_configuration(mariadb_database), "tls": "require"}
     stages = list(Mysql(MysqlConfig.model_validate(values)).test())
     assert (stages[-1].name, stages[-1].ok) == ("tls", False)
+
+
+def test_a_column_that_is_gone_is_named(source: Mysql) -> None:
+    with pytest.raises(SourceSchemaChangedError, match="column 'not here' is not there any more") as caught:
+        list(source.query("SELECT t.`not here` FROM (SELECT 1 AS a) t", (), (("not here", "BIGINT"),)))
+    assert caught.value.details["column"] == "not here"

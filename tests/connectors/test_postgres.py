@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from connectors.postgres import Postgres, PostgresConfig
 from connectors.sdk import ForeignKey, ScanRequest, Table, TableName
 from connectors.sdk.connector import Connector
-from connectors.sdk.errors import ConnectorError, SourceDataError, SourceTimeoutError
+from connectors.sdk.errors import ConnectorError, SourceDataError, SourceSchemaChangedError, SourceTimeoutError
 from connectors.sdk.testing import ConnectorContract, Fault, SourceTable
 from connectors.sdk.tls import Tls
 from tests.servers.fault_proxy import FaultProxy, Faults, start_fault_proxy
@@ -274,3 +274,10 @@ def test_a_literal_written_for_copy_is_the_value_itself(source: Postgres, values
     read = [array[0].as_py() for array in batch.columns]
     wanted = [str(value) if type(value) is int else value for value in values]
     assert list(map(repr, read)) == list(map(repr, wanted)) or not values
+
+
+@pytest.mark.parametrize("asked", ['t."not here"', '"not here"'])
+def test_a_column_that_is_gone_is_named(source: Postgres, asked: str) -> None:
+    with pytest.raises(SourceSchemaChangedError, match="column 'not here' is not there any more") as caught:
+        list(source.query(f"SELECT {asked} FROM (SELECT 1 AS a) t", (), (("not here", "BIGINT"),)))
+    assert caught.value.details["column"] == "not here"

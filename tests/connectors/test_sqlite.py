@@ -15,7 +15,7 @@ import pytest
 
 from connectors.sdk import ScanRequest, TableName
 from connectors.sdk.connector import Connector
-from connectors.sdk.errors import ConnectorError, SourceDataError, SourceProtocolError
+from connectors.sdk.errors import ConnectorError, SourceDataError, SourceProtocolError, SourceSchemaChangedError
 from connectors.sdk.testing import ConnectorContract, SourceTable
 from connectors.sqlite import Sqlite, SqliteConfig
 
@@ -159,3 +159,9 @@ def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
     assert not stages[-1].ok and "not a database" in stages[-1].message
     with pytest.raises(SourceProtocolError):
         Sqlite(SqliteConfig(directory=tmp_path, file="p.db")).list_tables()
+
+
+def test_a_column_that_is_gone_is_named(plant: tuple[sqlite3.Connection, Sqlite]) -> None:
+    with pytest.raises(SourceSchemaChangedError, match="column 'gone' is not there any more") as caught:
+        list(plant[1].query("SELECT m.gone FROM sqlite_schema m", (), (("gone", "BIGINT"),)))
+    assert caught.value.details["column"] == "gone"
