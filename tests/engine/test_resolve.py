@@ -9,7 +9,7 @@ import pytest
 
 from catalog.records import Publication, View, ViewColumn
 from connectors.sdk import Column, Table, TableName
-from engine.errors import QueryTooLargeError, SqlNotAllowedError, UnknownColumnError, UnknownNameError
+from engine.errors import QueryTooLargeError, SourceError, SqlNotAllowedError, UnknownColumnError, UnknownNameError
 from engine.parse import parse_query
 from engine.resolve import Resolved, resolve_publications, resolve_workspace
 from tests.engine.compare import same
@@ -118,6 +118,33 @@ def test_a_publication_uses_the_versions_that_it_pins() -> None:
     catalog = replace(CATALOG, views=views, latest={"v": 2}, publications={"p": Publication("p", "v", {"v": 1})})
     resolved = resolve_publications(parse_query("SELECT a FROM p"), catalog)
     assert '"items"."id"' in resolved.select.sql(dialect="duckdb")
+
+
+@pytest.mark.parametrize(
+    ("sql", "asked", "named"),
+    [
+        ("SELECT gone AS a FROM erp.items", "SELECT a FROM p", "'gone'"),
+        ("SELECT id AS a FROM erp.items WHERE gone > 1", "SELECT count(*) FROM p", "'gone'"),
+        ("SELECT id AS a FROM erp.dropped", "SELECT a FROM p", "'dropped'"),
+    ],
+)
+def test_a_published_view_whose_source_changed_is_no_fault_of_the_caller(sql: str, asked: str, named: str) -> None:
+    catalog = replace(
+        CATALOG,
+        views={("v", 1): view("v", sql)},
+        latest={"v": 1},
+        publications={"p": Publication("p", "v", {"v": 1})},
+    )
+    with pytest.raises(SourceError) as caught:
+        resolve_publications(parse_query(asked), catalog, frozenset({"p"}))
+    assert (caught.value.source_code, caught.value.connection) == ("source_schema_changed", "erp")
+    assert named in caught.value.message and "'p'" in caught.value.message
+    assert "orders" not in caught.value.hint  # what else the connection holds is not for every reader
+
+
+def test_a_callers_own_wrong_column_stays_his() -> None:
+    with pytest.raises(UnknownColumnError):
+        resolve_publications(parse_query("SELECT wrong FROM pub_items"), CATALOG)
 
 
 def test_views_may_not_use_themselves() -> None:
