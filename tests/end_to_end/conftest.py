@@ -88,7 +88,12 @@ def configure(site: Site, database: PostgresServer, proxy: FaultProxy, source: H
     }  # fmt: skip
     include = {"include": ["public.*"]}
     site.connect("erp", "postgres", config, **include)
-    site.connect("away", "postgres", {**config, "host": proxy.host, "port": proxy.port, "read_timeout": 3}, **include)
+    site.connect(
+        "away",
+        "postgres",
+        {**config, "host": proxy.host, "port": proxy.port, "read_timeout": 3},
+        **include,
+    )
     columns = {"id": "BIGINT", "name": "VARCHAR"}
     tables = {name: {"path": name, "columns": columns} for name in ("parts", "torn")}
     site.connect("web", "rest", {"base_url": source.origin, "tables": tables})
@@ -96,6 +101,7 @@ def configure(site: Site, database: PostgresServer, proxy: FaultProxy, source: H
     site.publish("big", "SELECT id, name FROM erp.public.big")
     site.publish("slow", "SELECT id, name FROM erp.public.slow")
     site.publish("far", "SELECT id, name FROM away.public.big")
+    site.publish("patient", "SELECT id, name FROM away.public.big", limits={"max_source_time": 3})
     site.publish("changing", "SELECT id, name FROM erp.public.changing")
     site.publish("parts", "SELECT id, name FROM web.parts")
     site.publish("torn", "SELECT id, name FROM web.torn")
