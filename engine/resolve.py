@@ -20,7 +20,7 @@ from sqlglot.optimizer.qualify import qualify
 
 from catalog.records import WorkspaceCatalog
 from connectors.sdk import Table
-from engine.errors import QueryTooLargeError, UnknownColumnError, UnknownNameError
+from engine.errors import QueryTooLargeError, SourceError, UnknownColumnError, UnknownNameError
 from engine.parse import MAX_VIEW_BYTES, MAX_VIEW_TOKENS, parse_query, place
 from engine.scans import Scan, ScanColumn
 from engine.source_tables import find_table, our_names
@@ -80,7 +80,34 @@ def resolve_publications(
     state.keep_clear_of(tree)
     for table in list(tables_of(tree)):
         _replace_publication(table, state)
-    return _finish(tree, state)
+    try:
+        return _finish(tree, state)
+    except UnknownColumnError:
+        for name in dict.fromkeys(state.publications):
+            _check_still_fits(name, catalog)
+        raise
+
+
+def _check_still_fits(name: str, catalog: WorkspaceCatalog) -> None:
+    """SourceError when a publication by itself misses a column: a source has changed, the caller is not at fault."""
+    state = _State(catalog, None)
+    table = exp.Table(this=exp.to_identifier(name.lower(), quoted=True))
+    tree = exp.select("*").from_(table)
+    _replace_publication(table, state)
+    try:
+        _finish(tree, state)
+    except UnknownColumnError as error:
+        connections = ", ".join(dict.fromkeys(scan.connection for scan in state.scans))
+        raise _schema_changed(name, connections, error.message) from None
+
+
+def _schema_changed(publication: str, connection: str, problem: str) -> SourceError:
+    return SourceError(
+        f"publication {publication!r} does not fit its sources any more: {problem}",
+        connection=connection,
+        source_code="source_schema_changed",
+        hint="an administrator corrects the view or the source, then refreshes the connection and publishes again",
+    )
 
 
 def resolve_workspace(select: exp.Query, catalog: WorkspaceCatalog, view: str = "") -> Resolved:
@@ -146,7 +173,11 @@ def _replace_publication(table: exp.Table, state: _State) -> None:
         raise UnknownNameError(f"there is no publication {asked!r}", hint=suggest(asked, visible, "publications"))
     state.publications.append(publication.name)
     closure = {view.lower(): version for view, version in publication.closure.items()}
-    _replace_view(table, publication.view, state, closure, ())
+    try:
+        _replace_view(table, publication.view, state, closure, ())
+    except UnknownNameError as error:  # its hint lists tables, which are nothing for the caller's eyes
+        connection = str(error.details.get("connection", ""))
+        raise _schema_changed(publication.name, connection, error.message) from None
 
 
 def _replace_all(tree: exp.Expr, state: _State, closure: dict[str, int], path: tuple[str, ...]) -> None:
@@ -201,6 +232,7 @@ def _replace_source(table: exp.Table, state: _State, top: bool) -> None:
         raise UnknownNameError(
             f"connection {connection.name!r} has no table {'.'.join(parts[1:])!r}",
             hint=suggest(parts[-1], names, "tables") + "; `viewloom refresh` looks again",
+            details={"connection": connection.name},
         )
     if len(found) > 1:
         raise UnknownNameError(
