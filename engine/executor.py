@@ -28,6 +28,7 @@ from engine.errors import (
 )
 from engine.job import Job, Statement
 from engine.scan_stream import ScanStream
+from engine.scans import tables_of
 
 BATCH_ROWS = 20_000
 
@@ -117,7 +118,7 @@ class Execution:
             {
                 "scan": stream.scan.id,
                 "connection": stream.scan.connection,
-                "table": str(stream.scan.table),
+                "table": tables_of(stream.scan),
                 "rows": stream.rows,
                 "bytes": stream.bytes,
                 "seconds_to_first_row": stream.seconds_to_first_row,

@@ -22,7 +22,7 @@ import sqlglot
 
 from engine.plan import Plan
 from engine.planner import duckdb_sql
-from engine.scans import Scan, describe
+from engine.scans import Scan, describe, tables_of
 
 PUSHED = "pushed "
 KEPT = "kept here: "
@@ -112,7 +112,7 @@ def explain_plan(plan: Plan, steps: Sequence[Step] = ()) -> Explanation:
 
 def step(rule: str, plan: Plan) -> Step:
     """What `optimize(observe=…)` sees after a rule, in words."""
-    return Step(rule, tuple(f"{scan.id} {scan.connection}.{scan.table}: {_words(scan)}" for scan in plan.scans))
+    return Step(rule, tuple(f"{scan.id} {scan.connection}.{tables_of(scan)}: {_words(scan)}" for scan in plan.scans))
 
 
 def with_statements(explanation: Explanation, statements: Mapping[str, NativeStatement]) -> Explanation:
@@ -120,7 +120,7 @@ def with_statements(explanation: Explanation, statements: Mapping[str, NativeSta
     scans = []
     for scan in explanation.scans:
         found = statements.get(scan.id, NativeStatement())
-        scans.append(replace(scan, statement=found.text, statement_problem=found.problem))
+        scans.append(replace(scan, statement=found.text or scan.statement, statement_problem=found.problem))
     return replace(explanation, scans=tuple(scans))
 
 
@@ -160,7 +160,7 @@ def _scan(plan: Plan, scan: Scan) -> ScanExplained:
     return ScanExplained(
         id=scan.id,
         connection=scan.connection,
-        table=str(scan.table),
+        table=tables_of(scan),
         columns_read=pruned,
         columns=tuple(column.source for column in scan.columns),
         pushed=tuple(describe(predicate) for predicate in scan.predicates),
@@ -172,11 +172,14 @@ def _scan(plan: Plan, scan: Scan) -> ScanExplained:
         order_by=tuple(key.column + (" desc" if key.descending else "") for key in scan.order_by),
         limit=scan.limit,
         row_estimate=scan.row_estimate,
+        statement=scan.fragment.sql if scan.fragment is not None else None,
     )
 
 
 def _words(scan: Scan) -> str:
     parts = [f"{len(scan.columns)} columns"]
+    if scan.fragment is not None:
+        parts.append(f"fragment {scan.fragment.sql}")
     parts += [describe(predicate) for predicate in scan.predicates]
     if scan.order_by:
         parts.append("order by " + ", ".join(key.column for key in scan.order_by))

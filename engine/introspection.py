@@ -75,6 +75,9 @@ def native_statements(connectors: Mapping[str, Connector], scans: Sequence[Scan]
     """What each connector would send for each scan, with placeholders. A source that is away hides only its own."""
     found: list[dict[str, str | None]] = []
     for scan in scans:
+        if scan.fragment is not None:
+            found.append({"scan": scan.id, "text": scan.fragment.sql, "problem": ""})
+            continue
         try:
             text, problem = connectors[scan.connection].statement(scan.request()), ""
         except ConnectorError as error:

@@ -8,17 +8,22 @@ from connectors.sdk import Table
 from engine.errors import EngineBugError
 from engine.plan import Plan
 from engine.rules.prune_columns import prune_columns
+from engine.rules.push_aggregates import push_aggregates
 from engine.rules.push_filters import push_filters
 from engine.rules.push_join_keys import push_join_keys
+from engine.rules.push_joins import push_joins
 from engine.rules.push_limit import push_limit
+from engine.scans import described
 
 Rule = Callable[[Plan, Mapping[str, Table]], Plan]
 
 RULES: tuple[Rule, ...] = (
     push_filters,
     push_limit,  # after push_filters: a limit may pass only filters that were pushed exactly
-    push_join_keys,  # after push_filters: what a scan's filters leave decides which side is small
-    prune_columns,  # last: it drops columns that only an earlier rule could have needed
+    prune_columns,  # before the fragments: they give just what is still asked for
+    push_aggregates,  # after push_filters: what was copied to a scan goes into its fragment
+    push_joins,  # after push_aggregates: a join below a grouping goes with it
+    push_join_keys,  # last: keys go to fragments too, and what the filters leave decides which side is small
 )
 
 
@@ -35,8 +40,14 @@ def optimize(
     wanted = plan.select.named_selects
     for rule in rules:
         plan = rule(plan, tables)
+        tables = with_fragments(plan, tables)
         if plan.select.named_selects != wanted:
             raise EngineBugError(f"rule {rule.__name__} changed the query's columns")
         if observe:
             observe(rule.__name__, plan)
     return plan
+
+
+def with_fragments(plan: Plan, tables: Mapping[str, Table]) -> Mapping[str, Table]:
+    """The tables behind a plan's scans, fragments among them."""
+    return {**tables, **{scan.id: described(scan) for scan in plan.scans if scan.fragment is not None}}

@@ -13,7 +13,7 @@ from connectors.sdk.scan import comparisons
 from engine.clock import CLOCK_TYPES, bind_clock
 from engine.direct import direct_columns
 from engine.errors import ParameterValueError, SourceError
-from engine.optimizer import RULES, Rule, optimize
+from engine.optimizer import RULES, Rule, optimize, with_fragments
 from engine.plan import Plan
 from engine.query import Query, parameter_index
 from engine.resolve import Resolved, resolve_publications, resolve_workspace
@@ -55,10 +55,11 @@ def plan_resolved(
     select = bind_clock(resolved.select, len(parameter_types))
     plan = Plan(select, resolved.scans, (*parameter_types, *CLOCK_TYPES), resolved.publications)
     plan = optimize(plan, resolved.tables, rules, observe)
+    tables = with_fragments(plan, resolved.tables)
     for scan in plan.scans:
-        _check_required_filters(scan, resolved.tables[scan.id], rules)
-    small = bool(plan.scans) and all(_is_small(scan, resolved.tables[scan.id]) for scan in plan.scans)
-    return replace(plan, small=small, direct=direct_columns(plan, resolved.tables) if rules else None)
+        _check_required_filters(scan, tables[scan.id], rules)
+    small = bool(plan.scans) and all(_is_small(scan, tables[scan.id]) for scan in plan.scans)
+    return replace(plan, small=small, direct=direct_columns(plan, tables) if rules else None)
 
 
 def _check_parameters(query: Query) -> None:
@@ -86,6 +87,8 @@ def _check_required_filters(scan: Scan, table: Table, rules: tuple[Rule, ...]) -
 
 
 def _is_small(scan: Scan, table: Table) -> bool:
+    if scan.fragment is not None:
+        return scan.fragment.rows_read is not None and scan.fragment.rows_read <= SMALL_ROWS
     if scan.limit is not None and scan.limit <= SMALL_ROWS:
         return True
     if table.row_estimate is not None and table.row_estimate <= SMALL_ROWS:

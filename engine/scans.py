@@ -10,18 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
+from connectors.sdk.capabilities import NO_OPERATORS, Column, Support, Table
 from connectors.sdk.scan import AllOf, AnyOf, Comparison, Op, Predicate, ScanRequest, SortKey, TableName, Value
 from engine.conversions import convert
+from engine.fragments import Fragment, fragment_from_json, fragment_to_json
+from engine.fragments import Param as Param
 from engine.values import from_json, to_json
-
-
-@dataclass(frozen=True, slots=True)
-class Param:
-    """Stands in a predicate for parameter `index` of type `given`, to be converted to the column's type."""
-
-    index: int
-    given: str
-    wanted: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +40,11 @@ class KeysFrom:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """One table reference, read from one connection. Predicates, order and limit name source columns."""
+    """One table reference, or one fragment, read from one connection. Predicates, order, limit name source columns.
+
+    `dialect`: the kind of its connector, where fragments can be made for it. `fragment`: what is read in place of a
+    table; such a scan has no predicates, order or limit of its own.
+    """
 
     id: str
     connection: str
@@ -58,11 +56,25 @@ class Scan:
     limit: int | None = None
     row_estimate: int | None = None
     keys_from: tuple[KeysFrom, ...] = ()
+    dialect: str = ""
+    fragment: Fragment | None = None
 
     def request(self) -> ScanRequest:
         """What the connector is asked for."""
         columns = tuple((column.source, column.sql_type) for column in self.columns)
         return ScanRequest(self.table, columns, self.predicates, self.order_by, self.limit)
+
+
+def described(scan: Scan) -> Table:
+    """What the rules may know of a fragment's scan: its columns, of which some take keys, and nothing else."""
+    assert scan.fragment is not None
+    operators = {Op.IN: Support.INEXACT}
+    columns = tuple(
+        Column(c.source, c.sql_type, operators=operators if c.source in scan.fragment.lookups else NO_OPERATORS)
+        for c in scan.columns
+    )
+    key_lookup = 10_000 if scan.fragment.lookups else 0
+    return Table(scan.table, columns, key_lookup=key_lookup, row_estimate=scan.row_estimate)
 
 
 def bind(scans: Sequence[Scan], values: Sequence[Value | None]) -> tuple[Scan, ...]:
@@ -75,6 +87,8 @@ def bind(scans: Sequence[Scan], values: Sequence[Value | None]) -> tuple[Scan, .
 
 
 def _bind_scan(scan: Scan, values: Sequence[Value | None]) -> Scan:
+    if scan.fragment is not None:
+        return replace(scan, fragment=scan.fragment.bound(values))
     bound = [_bind(predicate, values) for predicate in scan.predicates]
     kept = tuple(predicate for predicate in bound if predicate is not None)
     if kept == scan.predicates:
@@ -151,6 +165,8 @@ def scan_to_json(scan: Scan) -> dict[str, object]:
         "limit": scan.limit,
         "row_estimate": scan.row_estimate,
         "keys_from": [[k.scan, k.column, k.target, k.cap] for k in scan.keys_from],
+        "dialect": scan.dialect,
+        "fragment": fragment_to_json(scan.fragment),
     }
 
 
@@ -167,11 +183,20 @@ def scan_from_json(data: dict[str, object]) -> Scan:
         limit=cast("int | None", data["limit"]),
         row_estimate=cast("int | None", data["row_estimate"]),
         keys_from=tuple(KeysFrom(*k) for k in cast("list[tuple[str, str, str, int]]", data["keys_from"])),
+        dialect=str(data["dialect"]),
+        fragment=fragment_from_json(cast("dict[str, object] | None", data["fragment"])),
     )
 
 
+def tables_of(scan: Scan) -> str:
+    """The table that a scan reads, or those of its fragment."""
+    return ", ".join(map(str, scan.fragment.tables)) if scan.fragment is not None else str(scan.table)
+
+
 def shape(scan: Scan) -> str:
-    """A scan in words, without any value: columns, predicates with placeholders, order, limit."""
+    """A scan in words, without any value: columns, predicates with placeholders, order, limit; or its fragment."""
+    if scan.fragment is not None:
+        return scan.fragment.sql
     parts = [", ".join(column.source for column in scan.columns)]
     if scan.predicates:
         parts.append("where " + " and ".join(describe(predicate) for predicate in scan.predicates))

@@ -34,6 +34,9 @@ def prune_columns(plan: Plan, tables: Mapping[str, Table]) -> Plan:
                 used[scan_id] |= {column.name for column in scope.columns if column.table == alias}
     scans, notes = [], []
     for scan in plan.scans:
+        if scan.fragment is not None:
+            scans.append(scan)
+            continue
         kept = tuple(column for column in scan.columns if column.name in used[scan.id])
         kept = kept or (min(scan.columns, key=_width),)
         scans.append(replace(scan, columns=kept))

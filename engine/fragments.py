@@ -1,0 +1,108 @@
+"""A fragment: a subtree of a query that one connection does as one SQL statement, and its JSON form.
+
+Apart from the rules that make it, so that a worker needs no SQL parser. The statement's text holds no value: values
+of the query and of the caller are parameters, in the order of its placeholders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import ROUND_HALF_UP, Decimal
+from typing import cast
+
+from connectors.sdk.scan import TableName, Value
+from connectors.sdk.types import decimal_parts
+from engine.errors import ParameterValueError
+from engine.values import from_json, to_json
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """Stands for parameter `index` of type `given`, to be converted to the type `wanted`."""
+
+    index: int
+    given: str
+    wanted: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """`sql`: in the connection's dialect, its output columns named as the scan's. `placeholder`: the dialect's.
+    `tables`: that it reads. `lookups`: output columns that take the keys of a join. `rows_read`: about how many rows
+    the source goes through, None: unknown. `small`: few rows come back."""
+
+    sql: str
+    parameters: tuple[Value | Param | None, ...]
+    placeholder: str
+    tables: tuple[TableName, ...]
+    lookups: tuple[str, ...] = ()
+    rows_read: int | None = None
+    small: bool = False
+
+    def bound(self, values: Sequence[Value | None]) -> Fragment:
+        """With the caller's values in place of `Param`s. Raises ParameterValueError."""
+        if not any(isinstance(item, Param) for item in self.parameters):
+            return self
+        found = [typed(values[p.index], p.given) if isinstance(p, Param) else p for p in self.parameters]
+        return replace(self, parameters=tuple(found))
+
+    def restricted(self, column: str, values: Sequence[Value]) -> Fragment:
+        """Only the rows whose `column` is one of the values: the keys of a join."""
+        marks = ", ".join([self.placeholder] * len(values))
+        sql = f"SELECT * FROM ({self.sql}) AS f WHERE {column} IN ({marks})"  # noqa: S608 - rendered, values apart
+        return replace(self, sql=sql, parameters=(*self.parameters, *values))
+
+
+def typed(value: Value | None, sql_type: str) -> Value | None:
+    """A parameter's value as DuckDB's CAST to its own type gives it: decimals get the type's digits.
+
+    Raises ParameterValueError for a value that the type can't hold.
+    """
+    parts = decimal_parts(sql_type)
+    if isinstance(value, str) and "\x00" in value:
+        raise ParameterValueError("a text may not hold the character NUL")
+    if parts is None or not isinstance(value, int | Decimal):
+        return value
+    number = Decimal(value)
+    if number.is_finite() and (not number or number.adjusted() < 38):
+        number = number.quantize(Decimal(1).scaleb(-parts[1]), ROUND_HALF_UP)
+        if not number or number.adjusted() < parts[0] - parts[1]:
+            return number
+    raise ParameterValueError(f"a value doesn't fit its type {sql_type}", hint="give it a wider DECIMAL type")
+
+
+def fragment_to_json(fragment: Fragment | None) -> dict[str, object] | None:
+    """JSON form of a bound or unbound fragment."""
+    if fragment is None:
+        return None
+    return {
+        "sql": fragment.sql,
+        "parameters": [
+            {"param": [p.index, p.given, p.wanted]} if isinstance(p, Param) else to_json(p)
+            for p in fragment.parameters
+        ],
+        "placeholder": fragment.placeholder,
+        "tables": [list(table.parts) for table in fragment.tables],
+        "lookups": list(fragment.lookups),
+        "rows_read": fragment.rows_read,
+        "small": fragment.small,
+    }
+
+
+def fragment_from_json(data: dict[str, object] | None) -> Fragment | None:
+    """Inverse of `fragment_to_json`."""
+    if data is None:
+        return None
+    return Fragment(
+        sql=str(data["sql"]),
+        parameters=tuple(
+            Param(*cast("tuple[int, str, str]", item["param"])) if "param" in item else from_json(item)
+            for item in cast("list[dict[str, object]]", data["parameters"])
+        ),
+        placeholder=str(data["placeholder"]),
+        tables=tuple(TableName(tuple(parts)) for parts in cast("list[list[str]]", data["tables"])),
+        lookups=tuple(cast("list[str]", data["lookups"])),
+        rows_read=cast("int | None", data["rows_read"]),
+        small=bool(data["small"]),
+    )

@@ -1,0 +1,252 @@
+"""Let a source group: GROUP BY, DISTINCT and aggregates over tables of one connection, joins of them included.
+
+The whole subtree moves, so every part of it must be exact. What stands above the grouping stays in DuckDB: HAVING,
+ORDER BY, LIMIT, expressions over aggregates. AVG is asked for as SUM and COUNT. Sums of floats depend on the order of
+the rows and are never asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import cast
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.optimizer.scope import Scope
+
+from connectors.sdk import Table
+from engine.dialects.render import InexactError, render
+from engine.dialects.table import OPAQUE, Aggregate, Term
+from engine.plan import Note, Plan
+from engine.rules.relation import Reader, in_order, keys_of
+from engine.rules.rewrite import drop_unread, from_scan
+from engine.rules.scopes import scopes
+from engine.rules.statement import Output, Statement, next_id, used_scans
+from engine.scans import Scan
+
+_FUNCTIONS: dict[type[exp.Expr], str] = {
+    exp.Count: "count", exp.Sum: "sum", exp.Min: "min", exp.Max: "max", exp.Avg: "avg",
+}  # fmt: skip
+_NOT_GROUPED = ("qualify", "windows", "laterals", "pivots", "sample")
+_SPECIAL_GROUPS = ("rollup", "cube", "grouping_sets", "all", "totals")
+_GROUP_SHARE = 10  # a guess: so many rows make a group
+
+
+def push_aggregates(plan: Plan, tables: Mapping[str, Table]) -> Plan:
+    """Each SELECT that groups tables of one connection reads the groups instead of the rows."""
+    if not any(scan.dialect and scan.fragment is None for scan in plan.scans):
+        return plan
+    if plan.select.find(exp.AggFunc, exp.Group, exp.Distinct) is None:
+        return plan
+    select = plan.select.copy()
+    all_scopes = scopes(select)
+    reader = Reader(plan.scans, tables, all_scopes)
+    scans, notes = list(plan.scans), []
+    for scope in all_scopes:
+        if _groups(scope):
+            try:
+                made = _Grouping(scope, reader, tables, plan.parameter_types).push(next_id(select, scans))
+            except InexactError as error:
+                notes += [Note("push_aggregates", s.id, f"grouped here: {error}") for s in _own(scope, plan.scans)]
+                continue
+            scans.append(made)
+            notes.append(Note("push_aggregates", made.id, f"pushed the grouping of {_names(made)}"))
+    if len(scans) == len(plan.scans):
+        return plan.with_scans(plan.scans, notes)
+    drop_unread(select)
+    return replace(plan, select=select).with_scans(used_scans(select, scans), notes)
+
+
+def _names(scan: Scan) -> str:
+    return ", ".join(map(str, scan.fragment.tables)) if scan.fragment is not None else str(scan.table)
+
+
+def _own(scope: Scope, scans: tuple[Scan, ...]) -> list[Scan]:
+    read = {table.name for table in scope.expression.find_all(exp.Table)}
+    return [scan for scan in scans if scan.id in read and scan.dialect]
+
+
+def _groups(scope: Scope) -> bool:
+    select = scope.expression
+    if not isinstance(select, exp.Select) or not select.args.get("from_"):
+        return False
+    if select.args.get("group") is not None or select.args.get("distinct") is not None:
+        return True
+    return any(isinstance(node, exp.AggFunc) for projection in select.selects for node in projection.walk())
+
+
+class _Grouping:
+    """One SELECT on its way to a source. Nothing of the tree changes before all of it is known to be exact."""
+
+    def __init__(
+        self, scope: Scope, reader: Reader, tables: Mapping[str, Table], parameter_types: tuple[str, ...]
+    ) -> None:
+        self._select = cast(exp.Select, scope.expression)
+        self._check(scope)
+        self._relation = reader.relation(scope)
+        self._items = in_order(self._relation, tables)
+        self._tables = tables
+        self._statement = Statement(self._items, tables, parameter_types)
+        self._keys: dict[exp.Column, tuple[str, Term]] = {}
+        self._id = ""
+
+    def push(self, scan_id: str) -> Scan:
+        """The fragment's scan; the SELECT then reads it. InexactError, and then the tree is as it was."""
+        select, self._id = self._select, scan_id
+        group = select.args.get("group")
+        keys = group.expressions if group is not None else self._distinct_columns()
+        for key in keys:
+            self._key(key)
+        self._check_worth()
+        projections = [self._above(projection) for projection in select.selects]
+        having = select.args.get("having")
+        condition = self._above(having.this) if having is not None else None
+        order = self._above(select.args["order"]) if select.args.get("order") else None
+        if not self._keys and not any(self._aggregates(p) for p in (*select.selects, having)):
+            raise InexactError("nothing to group")
+        rows = self._rows() if self._keys else 1
+        terms = [term for _, term in self._keys.values()]
+        if not self._statement.outputs:
+            raise InexactError("nothing to read")
+        scan = self._statement.scan(scan_id, self._relation.where, terms, rows=rows)
+        from_scan(select, scan_id)
+        select.set("expressions", projections)
+        select.set("group", None)
+        select.set("having", None)
+        select.set("where", exp.Where(this=condition) if condition is not None else None)
+        select.set("order", order)
+        return scan
+
+    def _check(self, scope: Scope) -> None:
+        select = self._select
+        if any(select.args.get(name) for name in _NOT_GROUPED) or scope.is_correlated_subquery:
+            raise InexactError("a window, a sample or the like")
+        distinct = select.args.get("distinct")
+        group = select.args.get("group")
+        if distinct is not None and distinct.args.get("on"):
+            raise InexactError("DISTINCT ON")
+        if group is not None and any(group.args.get(name) for name in _SPECIAL_GROUPS):
+            raise InexactError("ROLLUP or the like")
+        parts = [*select.selects, select.args.get("having"), select.args.get("order"), group]
+        for part in parts:
+            if part is not None and part.find(exp.Query, exp.Window, exp.Unnest, exp.Explode):
+                raise InexactError("a window or a subquery above the groups")
+
+    def _distinct_columns(self) -> list[exp.Expr]:
+        """The columns that DISTINCT is over, when there is no grouping below it."""
+        select = self._select
+        if select.args.get("distinct") is None or any(self._aggregates(p) for p in select.selects):
+            return []
+        found = dict.fromkeys(c for projection in select.selects for c in projection.find_all(exp.Column))
+        if not found:
+            raise InexactError("DISTINCT of constants")
+        return list(found)
+
+    def _aggregates(self, node: exp.Expr | None) -> bool:
+        return node is not None and node.find(exp.AggFunc) is not None
+
+    def _key(self, key: exp.Expr) -> None:
+        if not isinstance(key, exp.Column):
+            raise InexactError("grouping by an expression")
+        plain = self._relation.expand(key)
+        term = render(plain, self._statement.context)
+        if not isinstance(plain, exp.Column) or term.family not in self._statement.dialect.keys:
+            raise InexactError("grouping by values that the source may not tell apart as DuckDB does")
+        name = self._statement.output(Output(term, term.sql_type, lookup=True))
+        self._keys[key] = (name, term)
+
+    def _check_worth(self) -> None:
+        """Groups by a whole key of the one table are its rows."""
+        if len(self._items) > 1 or not self._keys:
+            return
+        table = self._tables[self._items[0].scan.id]
+        grouped = {plain.name for key in self._keys if isinstance(plain := self._relation.expand(key), exp.Column)}
+        if any(key <= grouped for key in keys_of(table)):
+            raise InexactError("each group is one row")
+
+    def _rows(self) -> int | None:
+        rows = self._tables[self._items[0].scan.id].row_estimate
+        return None if rows is None else max(2, rows // _GROUP_SHARE)
+
+    def _above(self, node: exp.Expr) -> exp.Expr:
+        """A copy of what stands above the groups: keys and aggregates as columns of the fragment."""
+        holder = exp.Paren(this=node.copy())
+        self._replace(holder.this)
+        found: exp.Expr = holder.this
+        return found
+
+    def _replace(self, node: exp.Expr) -> None:
+        if isinstance(node, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
+            raise InexactError(f"an aggregate with {type(node).__name__.lower()}")
+        if isinstance(node, exp.AggFunc):
+            node.replace(self._aggregate(node))
+        elif isinstance(node, exp.Column):
+            if node.table:
+                key = self._keys.get(node)
+                if key is None:
+                    raise InexactError("a column that is neither grouped by nor aggregated")
+                node.replace(self._output(key[0]))
+            elif node.find_ancestor(exp.Order) is None:
+                raise InexactError("a column of unknown origin")
+        else:
+            for child in list(node.iter_expressions()):
+                self._replace(child)
+
+    def _output(self, name: str) -> exp.Column:
+        return exp.column(exp.to_identifier(name, quoted=True), table=exp.to_identifier(self._id, quoted=True))
+
+    def _aggregate(self, node: exp.AggFunc) -> exp.Expr:
+        name, operand = self._operand(node)
+        dialect = self._statement.dialect
+        kind = {"count": "any", "count_distinct": "key"}.get(name, operand.family if operand is not None else "")
+        found = dialect.aggregates.get((name, "*" if operand is None else kind))
+        if found is None:
+            raise InexactError(f"{name} of {kind} is not on {dialect.name}'s list")
+        columns = [self._output(self._part(found, index, operand)) for index in range(len(found.parts))]
+        texts = [column.sql(dialect="duckdb") for column in columns]
+        if found.combined == "{0}":
+            return columns[0]
+        combined = sqlglot.parse_one(found.combined.format(*texts), dialect="duckdb")
+        return exp.Paren(this=combined)
+
+    def _operand(self, node: exp.AggFunc) -> tuple[str, Term | None]:
+        name = _FUNCTIONS.get(type(node))
+        if name is None:
+            raise InexactError(f"{node.sql_name().lower()} is on no list")
+        operand = node.this
+        more = [key for key, value in node.args.items() if key not in ("this", "big_int") and value]
+        if more:
+            raise InexactError(f"{name} with several arguments")
+        if name == "count":
+            if operand is None or isinstance(operand, exp.Star):
+                return name, None
+            if isinstance(operand, exp.Literal):
+                return name, None  # count(1)
+            if isinstance(operand, exp.Distinct):
+                if len(operand.expressions) != 1 or operand.args.get("on"):
+                    raise InexactError("count of several distinct columns")
+                name, operand = "count_distinct", operand.expressions[0]
+        term = render(self._relation.expand(operand), self._statement.context)
+        if name == "count":
+            if not term.tells_null or term.family in ("untyped", "null"):
+                raise InexactError("the source's NULLs may be others")
+            return name, term
+        if name == "count_distinct" and term.family not in self._statement.dialect.keys:
+            raise InexactError("values that the source may not tell apart as DuckDB does")
+        if term.family == OPAQUE or (name in ("min", "max") and not (term.ordered and term.sql_type)):
+            raise InexactError(f"{name} of values that the source may not order or add as DuckDB does")
+        return name, term
+
+    def _part(self, aggregate: Aggregate, index: int, operand: Term | None) -> str:
+        """The name of the output for one part of an aggregate."""
+        part = aggregate.parts[index]
+        if operand is None:
+            return self._statement.output(Output(Term(part.text, (), "integer"), part.sql_type))
+        sql = operand.sql
+        if part.sql_type == "" or "DISTINCT" in part.text:
+            sql = self._statement.dialect.collated(sql, operand.family)
+        text = part.text.format(sql)
+        values = operand.values * part.text.count("{0}")
+        sql_type = part.sql_type.format(scale=operand.scale) or operand.sql_type
+        return self._statement.output(Output(Term(text, values, operand.family), sql_type))

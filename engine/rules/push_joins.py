@@ -1,0 +1,285 @@
+"""Let a source join its own tables: a join subtree of one connection becomes one fragment.
+
+Only joins that can't multiply rows (`relation.in_order`), and only where fewer values then cross the wire: a filter
+on an added table drops rows of the others, or the joined rows are less to read than the tables apart. In a SELECT of
+inner joins any of its tables may go together; else those that stand first, up to the first that can't.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import cast
+
+from sqlglot import exp
+from sqlglot.optimizer.scope import Scope
+
+from connectors.sdk import Op, Table
+from engine.dialects.render import InexactError, condition
+from engine.estimates import estimated_rows
+from engine.plan import Note, Plan
+from engine.predicates import conjuncts
+from engine.rules.relation import Item, Reader, Relation, in_order
+from engine.rules.rewrite import drop_unread, scan_table
+from engine.rules.scopes import joins_are_plain, scopes
+from engine.rules.statement import Output, Statement, next_id, used_scans
+from engine.scans import Scan
+
+
+def push_joins(plan: Plan, tables: Mapping[str, Table]) -> Plan:
+    """Each SELECT that joins tables of one connection by their keys reads the joined rows."""
+    if sum(1 for scan in plan.scans if scan.dialect and scan.fragment is None) < 2:
+        return plan
+    select = plan.select.copy()
+    all_scopes = scopes(select)
+    reader = Reader(plan.scans, tables, all_scopes)
+    scans, notes, gone = list(plan.scans), list[Note](), set[Scope]()
+    for scope in all_scopes:
+        inner = scope.expression
+        if scope in gone or not isinstance(inner, exp.Select) or not inner.args.get("joins"):
+            continue
+        if not joins_are_plain(inner) or any(join.args.get("using") for join in inner.args["joins"]):
+            continue
+        joining = _Joining(scope, reader, tables, plan.parameter_types)
+        try:
+            made = joining.push(next_id(select, scans))
+        except InexactError as error:
+            read = {table.name for table in inner.find_all(exp.Table)}
+            own = [scan for scan in plan.scans if scan.id in read and scan.dialect]
+            several = len({scan.connection for scan in own}) < len(own)
+            notes += [Note("push_joins", scan.id, f"joined here: {error}") for scan in own if several]
+            continue
+        gone |= set(joining.relation.through)
+        scans.append(made)
+        names = ", ".join(map(str, made.fragment.tables)) if made.fragment else ""
+        notes.append(Note("push_joins", made.id, f"pushed the join of {names}"))
+    if len(scans) == len(plan.scans):
+        return plan.with_scans(plan.scans, notes)
+    drop_unread(select)
+    kept = tuple(used_scans(select, scans))
+    return replace(plan, select=select).with_scans(kept, notes)
+
+
+class _Joining:
+    """One SELECT whose sources are joined at their own source, as many as can be."""
+
+    def __init__(
+        self, scope: Scope, reader: Reader, tables: Mapping[str, Table], parameter_types: tuple[str, ...]
+    ) -> None:
+        self._scope = scope
+        self._select = cast(exp.Select, scope.expression)
+        self._reader = reader
+        self._tables = tables
+        self._types = parameter_types
+        self._joins: list[exp.Join] = self._select.args["joins"]
+        self._first: exp.Expr = self._select.args["from_"].this
+        self.relation = Relation()
+
+    def push(self, scan_id: str) -> Scan:
+        """The fragment's scan; the SELECT then reads it. InexactError, and then the tree is as it was."""
+        inner = not any(join.args.get("side") or join.args.get("kind") in ("SEMI", "ANTI") for join in self._joins)
+        chosen = self._together() if inner else self._prefix()
+        items = in_order(self.relation, self._tables)
+        statement = Statement(items, self._tables, self._types)
+        exact, kept = self._conditions(statement)
+        if not inner and kept:
+            raise InexactError("a condition of the join is not the source's")
+        columns = [column for column in self._scope.columns if column.table in chosen]
+        columns = [column for column in columns if not self._leaves(column, chosen, inner)]
+        made: list[tuple[exp.Column, exp.Expr]] = []
+        for column in columns:
+            made.append((column, self._over(self.relation.expand(column), statement, scan_id)))
+        above = [self._over(term, statement, scan_id) for term in kept]
+        if not statement.outputs:
+            raise InexactError("only the number of rows matters")
+        self._check_worth(items, len(statement.outputs))
+        scan = statement.scan(scan_id, exact, rows=_joined_rows(items, self._tables))
+        for column, replacement in made:
+            column.replace(replacement)
+        self._rewrite(scan_id, chosen, above, inner)
+        return scan
+
+    def _together(self) -> set[str]:
+        """In a SELECT of inner joins: the largest set of sources that join by keys; `relation` is theirs."""
+        nodes = [self._first, *[join.this for join in self._joins]]
+        conditions = [term for join in self._joins for term in conjuncts(join.args.get("on"))]
+        where = self._select.args.get("where")
+        conditions += conjuncts(where.this if where else None)
+        best: tuple[set[str], Relation] | None = None
+        for start in nodes:
+            found = self._grown(start, nodes, conditions)
+            if found is not None and len(found[0]) > (len(best[0]) if best else 1):
+                best = found
+        if best is None:
+            raise InexactError("no two tables of one connection are joined by a key")
+        chosen, self.relation = best
+        return chosen
+
+    def _grown(
+        self, start: exp.Expr, nodes: Sequence[exp.Expr], conditions: Sequence[exp.Expr]
+    ) -> tuple[set[str], Relation] | None:
+        chosen = [start]
+        relation = self._try(chosen, conditions)
+        while relation is not None:
+            for node in nodes:
+                wider = self._try([*chosen, node], conditions) if node not in chosen else None
+                if wider is not None:
+                    chosen, relation = [*chosen, node], wider
+                    break
+            else:
+                return {node.alias_or_name for node in chosen}, relation
+        return None
+
+    def _try(self, nodes: Sequence[exp.Expr], conditions: Sequence[exp.Expr]) -> Relation | None:
+        """The relation of some sources under the conditions that speak of them only; None when rows may multiply."""
+        relation = Relation()
+        try:
+            for node in nodes:
+                self._reader.add(relation, self._scope, node, None)
+            names = {node.alias_or_name for node in nodes}
+            for term in conditions:
+                if {c.table for c in term.find_all(exp.Column)} <= names and not term.find(exp.Query):
+                    relation.where.append(relation.expand(term))
+            items = in_order(relation, self._tables)
+            statement = Statement(items, self._tables, self._types)
+            exact = Relation(items, [t for t in relation.where if _is_exact(t, statement)], {}, [])
+            in_order(exact, self._tables)
+        except InexactError:
+            return None
+        return relation
+
+    def _prefix(self) -> set[str]:
+        """The longest run of first sources that join at the source; `relation` is theirs."""
+        best: tuple[set[str], Relation] | None = None
+        relation = Relation()
+        names = set()
+        try:
+            for node, join in [(self._first, None), *[(join.this, join) for join in self._joins]]:
+                self._reader.add(relation, self._scope, node, join)
+                names.add(node.alias_or_name)
+                items = in_order(relation, self._tables)
+                statement = Statement(items, self._tables, self._types)
+                for item in items:
+                    for term in item.on or ():
+                        condition(term, statement.context)
+                for term in relation.where:
+                    condition(term, statement.context)
+                if join is not None:
+                    best = (
+                        set(names),
+                        Relation(
+                            list(relation.items), list(relation.where), dict(relation.outputs), list(relation.through)
+                        ),
+                    )
+        except InexactError as error:
+            if best is None:
+                raise InexactError(str(error)) from None
+        assert best is not None
+        chosen, self.relation = best
+        return chosen
+
+    def _conditions(self, statement: Statement) -> tuple[list[exp.Expr], list[exp.Expr]]:
+        """The relation's conditions: those that the source does, and those that it can't."""
+        exact = [term for term in self.relation.where if _is_exact(term, statement)]
+        return exact, [term for term in self.relation.where if term not in exact]
+
+    def _leaves(self, column: exp.Column, chosen: set[str], inner: bool) -> bool:
+        """Whether a column stands in a condition that leaves: of chosen sources only, or of a chosen join."""
+        term: exp.Expr = column
+        while term.parent is not None and not isinstance(term.parent, exp.Where | exp.Join):
+            if isinstance(term.parent, exp.Select):
+                return False
+            term = term.parent
+        if not isinstance(term.parent, exp.Where | exp.Join):
+            return False
+        owner = term.parent
+        if owner.parent is not self._select:
+            return False
+        if not inner:
+            return isinstance(owner, exp.Join) and owner.this.alias_or_name in chosen
+        for part in conjuncts(term):
+            if any(node is column for node in part.find_all(exp.Column)):
+                return self._is_own(part, chosen)
+        return False
+
+    def _is_own(self, term: exp.Expr, chosen: set[str]) -> bool:
+        return {c.table for c in term.find_all(exp.Column)} <= chosen and not term.find(exp.Query)
+
+    def _over(self, node: exp.Expr, statement: Statement, scan_id: str) -> exp.Expr:
+        """An expression over the scans as one over the fragment's outputs, which are plain columns."""
+        holder = exp.Paren(this=node.copy())
+        for column in list(holder.find_all(exp.Column)):
+            term = statement.context.column(column)
+            if not term.readable:
+                raise InexactError(f"column {column.name} has a form of its own")
+            name = statement.output(
+                Output(term, term.sql_type, lookup=Op.IN in statement.spelled[column.table][column.name].operators)
+            )
+            column.replace(
+                exp.column(exp.to_identifier(name, quoted=True), table=exp.to_identifier(scan_id, quoted=True))
+            )
+        found: exp.Expr = holder.this
+        return found if isinstance(found, exp.Column) else exp.Paren(this=found)
+
+    def _check_worth(self, items: Sequence[Item], outputs: int) -> None:
+        """Fewer values cross the wire: rows times columns, where the numbers of rows are known."""
+        rows = _joined_rows(items, self._tables)
+        apart = [estimated_rows(item.scan, self._tables[item.scan.id]) for item in items]
+        if rows is None or any(estimate is None for estimate in apart):
+            if not any(item.scan.predicates for item in items if item.on is None):
+                raise InexactError("it may not reduce what is read")
+            return
+        cells = sum((e or 0) * len(item.scan.columns) for e, item in zip(apart, items, strict=True))
+        if rows * outputs > cells:
+            raise InexactError("the joined rows would be more to read than the tables")
+
+    def _rewrite(self, scan_id: str, chosen: set[str], above: list[exp.Expr], inner: bool) -> None:
+        select = self._select
+        rest = [join for join in self._joins if join.this.alias_or_name not in chosen]
+        if not inner:
+            select.set("from_", exp.From(this=scan_table(scan_id)))
+            select.set("joins", rest or None)
+            return
+        where = select.args.get("where")
+        terms = [t for t in conjuncts(where.this if where else None) if not self._was_own(t, chosen)]
+        for join in self._joins:
+            if join.this.alias_or_name in chosen:
+                terms += [t for t in conjuncts(join.args.get("on")) if not self._was_own(t, chosen)]
+            else:
+                kept = [t for t in conjuncts(join.args.get("on")) if not self._was_own(t, chosen)]
+                join.set("on", exp.and_(*kept, copy=False) if kept else None)
+                if not kept:
+                    join.set("kind", "CROSS")
+        if self._first.alias_or_name not in chosen:
+            rest.insert(0, exp.Join(this=self._first, kind="CROSS"))
+        terms += above
+        select.set("from_", exp.From(this=scan_table(scan_id)))
+        select.set("joins", rest or None)
+        select.set("where", exp.Where(this=exp.and_(*terms, copy=False)) if terms else None)
+
+    def _was_own(self, term: exp.Expr, chosen: set[str]) -> bool:
+        """After the columns were rewritten: own conditions still name the chosen sources."""
+        columns = list(term.find_all(exp.Column))
+        return self._is_own(term, chosen) and bool(columns)
+
+
+def _is_exact(term: exp.Expr, statement: Statement) -> bool:
+    try:
+        condition(term, statement.context)
+    except InexactError:
+        return False
+    return True
+
+
+def _joined_rows(items: Sequence[Item], tables: Mapping[str, Table]) -> int | None:
+    """About how many rows a join by keys gives: those of its first table, less what filters on the others drop."""
+    rows = estimated_rows(items[0].scan, tables[items[0].scan.id])
+    if rows is None:
+        return None
+    share = 1.0
+    for item in items[1:]:
+        table = tables[item.scan.id]
+        some = estimated_rows(item.scan, table)
+        if item.on is None and some is not None and table.row_estimate:
+            share *= min(1.0, some / table.row_estimate)
+    return max(1, int(rows * share))

@@ -1,0 +1,151 @@
+"""The statement of a fragment: a relation in its dialect, its outputs, and the scan that reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from connectors.sdk import Table, Value
+from engine.dialects import DIALECTS
+from engine.dialects.render import Context, InexactError, condition, render_predicate
+from engine.dialects.table import Term
+from engine.fragments import Fragment, Param
+from engine.rules.relation import Item
+from engine.scans import Scan, ScanColumn
+from engine.source_tables import our_names
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """An output column: its term, what it is read as, and whether keys of a join may be looked up in it."""
+
+    term: Term
+    sql_type: str
+    lookup: bool = False
+
+
+class Statement:
+    """Builds one fragment over items of one connection. Every term given to it must be exact: InexactError."""
+
+    def __init__(self, items: Sequence[Item], tables: Mapping[str, Table], parameter_types: tuple[str, ...]) -> None:
+        connections = {item.scan.connection for item in items}
+        dialects = {item.scan.dialect for item in items}
+        if len(connections) > 1 or not dialects <= DIALECTS.keys():
+            raise InexactError("tables of more than one connection")
+        self.items = items
+        self.dialect = DIALECTS[items[0].scan.dialect]
+        self._tables = tables
+        self.spelled = {
+            item.scan.id: dict(zip(our_names(tables[item.scan.id]), tables[item.scan.id].columns, strict=True))
+            for item in items
+        }
+        self.context = Context(self.dialect, self._column, parameter_types)
+        self.outputs: list[Output] = []
+
+    def _column(self, column: exp.Column) -> Term:
+        described = self.spelled.get(column.table, {}).get(column.name)
+        if described is None:
+            raise InexactError("a column of another source")
+        return self.dialect.column(column.table, self._tables[column.table], described)
+
+    def output(self, output: Output) -> str:
+        """The name of an output column; the same one gets one name."""
+        if output not in self.outputs:
+            self.outputs.append(output)
+        return f"c{self.outputs.index(output)}"
+
+    def scan(self, scan_id: str, where: Sequence[exp.Expr], group: Sequence[Term] = (), *, rows: int | None) -> Scan:
+        """The scan that runs the statement. `where`: conditions over the items, all exact; `rows`: about how many
+        come back. The predicates of the items' own scans are added where they can be written."""
+        values: list[Value | Param | None] = [v for output in self.outputs for v in output.term.values]
+        sql = "SELECT " + ", ".join(f"{output.term.sql} AS c{index}" for index, output in enumerate(self.outputs))
+        rest = [(self._tables_of(term), condition(term, self.context)) for term in where]
+        rest += [({item.scan.id}, term) for item in self.items if item.on is None for term in self._copies(item)]
+        have: set[str] = set()
+        for item in self.items:
+            have.add(item.scan.id)
+            if item.on is not None:
+                on = [*[condition(term, self.context) for term in item.on], *self._copies(item)]
+                sql += " LEFT JOIN "
+            else:
+                on = [t for used, t in rest if len(have) > 1 and item.scan.id in used and used <= have]
+                rest = [(used, t) for used, t in rest if t not in on]
+                sql += " JOIN " if len(have) > 1 else " FROM "
+            sql += f"{self._name(item)} AS {item.scan.id}"
+            if len(have) > 1:
+                sql += " ON " + (_all(on, values) or self.dialect.true)
+        remaining = _all([term for _, term in rest], values)
+        sql += f" WHERE {remaining}" if remaining else ""
+        if group:
+            sql += " GROUP BY " + ", ".join(self._grouped(term) for term in group)
+        estimates = [self._tables[item.scan.id].row_estimate for item in self.items]
+        read = None if None in estimates else sum(rows or 0 for rows in estimates)
+        fragment = Fragment(
+            sql=sql,
+            parameters=tuple(values),
+            placeholder=self.dialect.placeholder,
+            tables=tuple(item.scan.table for item in self.items),
+            lookups=tuple(f"c{index}" for index, output in enumerate(self.outputs) if output.lookup),
+            rows_read=read,
+            small=rows == 1,
+        )
+        columns = tuple(
+            ScanColumn(f"c{index}", f"c{index}", output.sql_type) for index, output in enumerate(self.outputs)
+        )
+        first = self.items[0].scan
+        return Scan(
+            id=scan_id,
+            connection=first.connection,
+            table=first.table,
+            columns=columns,
+            row_estimate=rows,
+            dialect=first.dialect,
+            fragment=fragment,
+        )
+
+    def _grouped(self, term: Term) -> str:
+        return self.dialect.collated(term.sql, term.family) if self.dialect.collated_always else term.sql
+
+    def _copies(self, item: Item) -> list[Term]:
+        """The predicates that `push_filters` copied to the scan, where the dialect has them: they save rows."""
+        scan = item.scan
+        spelled = {column.name: column for column in self._tables[scan.id].columns}
+
+        def column(name: str) -> Term:
+            return self.dialect.column(scan.id, self._tables[scan.id], spelled[name])
+
+        found = []
+        for predicate in scan.predicates:
+            try:
+                found.append(render_predicate(predicate, column, self.context))
+            except InexactError:
+                continue  # the kept condition decides
+        return found
+
+    def _tables_of(self, term: exp.Expr) -> set[str]:
+        return {column.table for column in term.find_all(exp.Column)}
+
+    def _name(self, item: Item) -> str:
+        return ".".join(self.dialect.quote(part) for part in item.scan.table.parts)
+
+
+def _all(terms: Sequence[Term], values: list[Value | Param | None]) -> str:
+    """The terms joined by AND, each once; their values are appended."""
+    kept = list(dict.fromkeys((term.sql, term.values) for term in terms))
+    for _, more in kept:
+        values.extend(more)
+    return " AND ".join(sql for sql, _ in kept)
+
+
+def next_id(select: exp.Query, scans: Sequence[Scan]) -> str:
+    """A scan id that no scan, CTE or alias of the tree has."""
+    taken = {scan.id for scan in scans} | {alias.name for alias in select.find_all(exp.TableAlias)}
+    return next(name for name in (f"f{number}" for number in range(len(taken) + 1)) if name not in taken)
+
+
+def used_scans(select: exp.Query, scans: Sequence[Scan]) -> list[Scan]:
+    """The scans that the tree still reads."""
+    read = {table.name for table in select.find_all(exp.Table)}
+    return [scan for scan in scans if scan.id in read]

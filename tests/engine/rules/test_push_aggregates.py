@@ -1,0 +1,121 @@
+"""Which groupings go to a source, as which statement, and what stays."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.query import Parameter
+from tests.engine.fragment_plans import fragments, plan, reasons, rest
+
+PUSHED = {
+    "SELECT count(*) FROM erp.orders": "SELECT COUNT(*) AS c0 FROM orders AS s0",
+    "SELECT status, count(*), sum(total) FROM erp.orders WHERE day >= DATE '2024-01-01' GROUP BY status": (
+        "SELECT s0.status AS c0, COUNT(*) AS c1, SUM(s0.total) AS c2 FROM orders AS s0 "
+        "WHERE (s0.day >= CAST(%s AS date)) GROUP BY s0.status"
+    ),
+    "SELECT customer, avg(total) FROM mes.orders GROUP BY customer": (
+        "SELECT s0.customer AS c0, SUM(s0.total) AS c1, COUNT(s0.total) AS c2 FROM orders AS s0 GROUP BY s0.customer"
+    ),
+    "SELECT DISTINCT status, day FROM erp.orders": (
+        "SELECT s0.status AS c0, s0.day AS c1 FROM orders AS s0 GROUP BY s0.status, s0.day"
+    ),
+    "SELECT c.region, max(o.day) FROM erp.orders o JOIN erp.customers c ON c.id = o.customer GROUP BY c.region": (
+        "SELECT s1.region AS c0, MAX(s0.day) AS c1 FROM orders AS s0 JOIN customers AS s1 "
+        "ON (s1.id = s0.customer) GROUP BY s1.region"
+    ),
+    "SELECT c.region, count(c.id) FROM erp.orders o LEFT JOIN erp.customers c ON c.id = o.customer AND c.region = 1 "
+    "GROUP BY c.region": (
+        "SELECT s1.region AS c0, COUNT(s1.id) AS c1 FROM orders AS s0 LEFT JOIN customers AS s1 "
+        "ON (s1.id = s0.customer) AND (s1.region = CAST(%s AS bigint)) GROUP BY s1.region"
+    ),
+    "SELECT v.c, sum(v.t) FROM (SELECT customer AS c, total * 2 AS t FROM erp.orders WHERE status = 'x') v "
+    "WHERE v.c > 5 GROUP BY v.c": (
+        "SELECT s0.customer AS c0, SUM((CAST(s0.total AS numeric) * CAST(CAST(%s AS bigint) AS numeric))) AS c1 "
+        "FROM orders AS s0 WHERE (s0.status = CAST(%s AS text)) AND (s0.customer > CAST(%s AS bigint)) "
+        "GROUP BY s0.customer"
+    ),
+    "SELECT sum(CASE WHEN status IN ('a', 'b') THEN 1 ELSE 0 END) FROM mes.orders": (
+        "SELECT SUM((CASE WHEN (s0.status IN (%s, %s)) THEN %s ELSE %s END)) AS c0 FROM orders AS s0"
+    ),
+    "SELECT count(note), count(DISTINCT status) FROM erp.orders": (
+        'SELECT COUNT(s0.note) AS c0, COUNT(DISTINCT s0.status COLLATE C) AS c1 FROM orders AS s0'
+    ),
+}  # fmt: skip
+KEPT = {
+    "SELECT sum(weight) FROM erp.orders": "sum of values that the source may not",
+    "SELECT weight, count(*) FROM erp.orders GROUP BY weight": "may not tell apart",
+    "SELECT note, count(*) FROM erp.orders GROUP BY note": "may not tell apart",
+    "SELECT status, count(*) FROM mes.orders GROUP BY status": "may not tell apart",
+    "SELECT count(*) FROM erp.orders WHERE note = 'x'": "may not mean one opaque",
+    "SELECT count(*) FROM erp.orders WHERE lower(status) = 'x'": "lower is not on",
+    "SELECT day, median(total) FROM erp.orders GROUP BY day": "median is on no list",
+    "SELECT year(day), count(*) FROM erp.orders GROUP BY year(day)": "by an expression",
+    "SELECT id, count(*) FROM erp.orders GROUP BY id": "each group is one row",
+    "SELECT customer, count(*) FILTER (WHERE total > 1) FROM erp.orders GROUP BY customer": "with filter",
+    "SELECT customer, count(*) FROM erp.orders GROUP BY ROLLUP (customer)": "by an expression",
+    "SELECT sum(o.total) FROM erp.orders o JOIN mes.customers c ON c.id = o.customer": "more than one connection",
+    "SELECT sum(o.total) FROM erp.orders o JOIN erp.lines l ON l.qty = o.id": "",
+    "SELECT sum(o.total) FROM erp.orders o JOIN erp.customers c ON c.region = o.customer": "multiply",
+    "SELECT count(*) FROM erp.orders WHERE customer IN (SELECT id FROM erp.customers)": "a subquery",
+    "SELECT count(*) FROM (SELECT * FROM erp.orders LIMIT 5) v": "plain SELECT",
+    "SELECT sum(total) FROM erp.orders WHERE total > 1e0": "floats",
+    "SELECT count(*) FROM erp.orders USING SAMPLE 10": "",
+}
+
+
+@pytest.mark.parametrize(("sql", "statement"), PUSHED.items())
+def test_a_grouping_of_one_connection_becomes_its_statement(sql: str, statement: str) -> None:
+    assert fragments(sql) == [statement]
+
+
+@pytest.mark.parametrize(("sql", "reason"), [(sql, reason) for sql, reason in KEPT.items() if reason])
+def test_what_is_not_exact_is_grouped_here_and_says_why(sql: str, reason: str) -> None:
+    assert all(found.startswith("[") for found in fragments(sql))
+    assert any(reason in text for text in reasons(sql, "push_aggregates")), reasons(sql, "push_aggregates")
+
+
+def test_a_source_without_sql_keeps_its_scan() -> None:
+    assert fragments("SELECT count(*) FROM rest.orders") == ["[rest.orders]"]
+
+
+def test_having_order_and_expressions_over_groups_stay_in_duckdb() -> None:
+    sql = "SELECT day, sum(total) / count(*) AS mean FROM erp.orders GROUP BY day HAVING count(*) > 2 ORDER BY 2"
+    sql += " LIMIT 3"
+    assert fragments(sql) == [
+        "SELECT s0.day AS c0, SUM(s0.total) AS c1, COUNT(*) AS c2 FROM orders AS s0 GROUP BY s0.day"
+    ]
+    assert rest(sql) == (
+        "SELECT f0.c0 AS day, f0.c1 / f0.c2 AS mean FROM f0 AS f0 WHERE f0.c2 > 2 ORDER BY mean LIMIT 3"
+    )
+
+
+def test_average_is_the_sum_by_the_number() -> None:
+    assert rest("SELECT avg(customer) AS a FROM erp.orders") == (
+        "SELECT (CAST(CAST(f0.c0 AS INT128) AS DOUBLE) / f0.c1) AS a FROM f0 AS f0"
+    )
+
+
+def test_literals_and_the_callers_values_are_parameters() -> None:
+    sql = "SELECT count(*) FROM erp.orders WHERE customer = CAST($1 AS BIGINT) AND status = 'secret'"
+    found = plan(sql, (Parameter("BIGINT", 4711),))
+    fragment = found.scans[0].fragment
+    assert fragment is not None
+    assert "secret" not in fragment.sql and fragment.sql.count("%s") == len(fragment.parameters)
+    assert list(fragment.bound([4711, None, None]).parameters)[:2] == [4711, "secret"]
+
+
+def test_a_common_table_expression_that_is_read_twice_is_not_seen_through() -> None:
+    sql = "WITH v AS (SELECT customer, total FROM erp.orders) SELECT a.s, (SELECT count(*) FROM v)"
+    sql += " FROM (SELECT sum(total) AS s FROM v) AS a"
+    assert fragments(sql) == ["[erp.orders]"]
+
+
+def test_a_common_table_expression_that_is_read_once_leaves_with_the_grouping() -> None:
+    sql = "WITH v AS (SELECT customer, total FROM erp.orders) SELECT sum(total) FROM v"
+    assert fragments(sql) == ["SELECT SUM(s0.total) AS c0 FROM orders AS s0"]
+    assert "WITH" not in rest(sql)
+
+
+def test_a_name_of_the_query_is_never_a_fragments_name() -> None:
+    sql = "SELECT f0.n FROM (SELECT day, count(*) AS n FROM erp.orders GROUP BY day) f0"
+    assert plan(sql).scans[0].id == "f1"
