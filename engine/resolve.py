@@ -20,6 +20,7 @@ from sqlglot.optimizer.qualify import qualify
 
 from catalog.records import WorkspaceCatalog
 from connectors.sdk import Table
+from engine.dialects import DIALECTS
 from engine.errors import QueryTooLargeError, SourceError, UnknownColumnError, UnknownNameError
 from engine.parse import MAX_VIEW_BYTES, MAX_VIEW_TOKENS, parse_query, place
 from engine.scans import Scan, ScanColumn
@@ -247,7 +248,17 @@ def _replace_source(table: exp.Table, state: _State, top: bool) -> None:
     columns = tuple(
         ScanColumn(name, c.name, c.sql_type) for name, c in zip(our_names(found[0]), found[0].columns, strict=True)
     )
-    state.scans.append(Scan(scan_id, connection.name, found[0].name, columns, row_estimate=found[0].row_estimate))
+    dialect = connection.connector if connection.connector in DIALECTS else ""
+    state.scans.append(
+        Scan(
+            scan_id,
+            connection.name,
+            found[0].name,
+            columns,
+            row_estimate=found[0].row_estimate,
+            dialect=dialect,
+        )
+    )
     state.tables[scan_id] = found[0]
     alias = _alias(table)
     table.set("this", exp.to_identifier(scan_id, quoted=True))

@@ -18,7 +18,9 @@ import pyarrow as pa
 
 from connectors.sdk import Comparison, Connector, Op, Value
 from connectors.sdk.errors import ConnectorError, ScanCancelledError, SourceSchemaChangedError
+from connectors.sdk.sql import SqlConnector
 from connectors.sdk.types import arrow_type
+from engine.errors import EngineBugError
 from engine.scans import KeysFrom, Scan
 
 QUEUE_BYTES = 8 * 1024 * 1024
@@ -74,7 +76,7 @@ class ScanStream:
         """All batches, read in this thread; None when there are more rows than `most`, or the source failed."""
         started = time.monotonic()
         found: list[pa.RecordBatch] = []
-        batches: Any = self._connector.scan(self.scan.request())
+        batches: Any = self._open()
         try:
             for batch in batches:
                 if self.seconds_to_first_row is None:
@@ -113,6 +115,9 @@ class ScanStream:
         if not values:
             self._finished = True
             return
+        if self.scan.fragment is not None:
+            self.scan = replace(self.scan, fragment=self.scan.fragment.restricted(keys.target, values))
+            return
         more = Comparison(keys.target, Op.IN, values)
         self.scan = replace(self.scan, predicates=(*self.scan.predicates, more))
 
@@ -134,11 +139,21 @@ class ScanStream:
             return not self._thread.is_alive()
         return True
 
+    def _open(self) -> Iterator[pa.RecordBatch]:
+        """The source's batches: of its table, or of the fragment."""
+        fragment = self.scan.fragment
+        if fragment is None:
+            return self._connector.scan(self.scan.request())
+        if not isinstance(self._connector, SqlConnector):
+            raise EngineBugError(f"a {self._connector.kind} connection runs no fragments")
+        columns = [(column.source, column.sql_type) for column in self.scan.columns]
+        return self._connector.query(fragment.sql, fragment.parameters, columns, small=fragment.small)
+
     def _fill(self) -> None:
         started = time.monotonic()
         batches: Iterator[pa.RecordBatch] | None = None
         try:
-            batches = self._connector.scan(self.scan.request())
+            batches = self._open()
             for batch in batches:
                 if self.seconds_to_first_row is None:
                     self.seconds_to_first_row = time.monotonic() - started
@@ -193,7 +208,7 @@ class ScanStream:
 
     def _again(self) -> Iterator[pa.RecordBatch]:
         try:
-            for batch in self._connector.scan(self.scan.request()):
+            for batch in self._open():
                 self.rows += batch.num_rows
                 self.bytes += batch.nbytes
                 if self._cancelled.is_set():

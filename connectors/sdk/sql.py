@@ -6,24 +6,25 @@ import time
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, cast
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
 from connectors.sdk.batches import empty_columns
-from connectors.sdk.capabilities import Support, Table
+from connectors.sdk.capabilities import Column, Support, Table
 from connectors.sdk.checks import check_request
 from connectors.sdk.connector import Connector, ConnectorConfig
 from connectors.sdk.errors import SourceDataError, SourceSchemaChangedError, UnsupportedPredicateError
-from connectors.sdk.scan import Comparison, Op, ScanRequest, TableName
-from connectors.sdk.select import Dialect, SqlTable, Statement, select_statement
+from connectors.sdk.scan import Comparison, Op, ScanRequest, TableName, Value
+from connectors.sdk.select import Dialect, SqlColumn, SqlTable, Statement, select_statement
 from connectors.sdk.types import INTEGERS, decimal_parts
 
 SMALL_ROWS = 1_000
 REMEMBERED_SECONDS = 60.0
 _COUNTED = (("count", "BIGINT"),)
 _EMPTY_ROWS = 100_000
+_ANY = SqlColumn(Column("", "VARCHAR"), "")
 
 NULL_TESTS = {Op.IS_NULL: Support.EXACT, Op.IS_NOT_NULL: Support.EXACT}
 EQUALITY = dict.fromkeys((Op.EQ, Op.NE, Op.IN), Support.EXACT)
@@ -70,10 +71,14 @@ class SqlConnector(Connector):
         return self._describe(name).table
 
     def query(
-        self, sql: str, parameters: Sequence[object], columns: Sequence[tuple[str, str]]
+        self, sql: str, parameters: Sequence[object], columns: Sequence[tuple[str, str]], small: bool = False
     ) -> Iterator[pa.RecordBatch]:
-        """Run a fragment, already in the source's dialect and with its placeholders, and stream its rows."""
-        yield from self.read(Reading(Statement(sql, tuple(parameters)), tuple(columns)))
+        """Run a fragment, already in the source's dialect and with its placeholders, and stream its rows.
+
+        `parameters`: values of ours, or None. `small`: few rows are expected.
+        """
+        adapted = [None if value is None else self.dialect.adapt(cast(Value, value), _ANY) for value in parameters]
+        yield from self.read(Reading(Statement(sql, tuple(adapted)), tuple(columns), small=small))
 
     def scan(self, request: ScanRequest) -> Iterator[pa.RecordBatch]:
         table = self._checked(request)
