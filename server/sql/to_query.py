@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlglot import exp
 
+from catalog.records import Limits
 from engine.encoders.encoding import Encoding, Format
 from engine.errors import ParameterValueError, UnknownNameError
 from engine.parse import parse_query
@@ -52,12 +54,26 @@ def sql_answer(context: RequestContext, body: bytes, content_type: str, accept: 
             raise UnknownNameError(f"there is no publication {table.name!r}", hint=f"publications are: {known}")
     prefix, suffix = ("[", "]") if chosen is Format.JSON else ("", "")
     select = _with_parameters(tree, parameters)
-    used = {table.name.lower() for table in tables_of(tree)}
+    names = {table.name.lower() for table in tables_of(tree)}
+    used = [publication for publication in readable if publication.name.lower() in names]
     return Answer(
         Query(select, parameters),
         Encoding(chosen, (), prefix=prefix, suffix=suffix),
         CONTENT_TYPES[chosen],
-        tuple(publication.name for publication in readable if publication.name.lower() in used),
+        tuple(publication.name for publication in used),
+        limits=strictest([publication.limits for publication in used]),
+    )
+
+
+def strictest(limits: Sequence[Limits]) -> Limits:
+    """Of each limit the one that asks most of the answer; there are no pages here."""
+    rates = [one.min_client_rate for one in limits if one.min_client_rate is not None]
+    return Limits(
+        max_rows=min((one.max_rows for one in limits if one.max_rows is not None), default=None),
+        max_bytes=min((one.max_bytes for one in limits if one.max_bytes is not None), default=None),
+        timeout=min((one.timeout for one in limits if one.timeout is not None), default=None),
+        min_client_rate=max(rates, default=None),
+        max_source_time=min((one.max_source_time for one in limits if one.max_source_time is not None), default=None),
     )
 
 
