@@ -210,9 +210,12 @@ class Run:
 
 
 class Live:
-    """Connectors under a catalog, and their rows in plain DuckDB as `connection.table`."""
+    """Connectors under a catalog, and their rows in plain DuckDB as `connection.table`.
 
-    def __init__(self, connectors: dict[str, Connector], estimates: int | None = None) -> None:
+    `estimates`: what the planner takes for the tables' sizes, in place of what the sources say.
+    """
+
+    def __init__(self, connectors: dict[str, Connector], estimates: Mapping[str, int] | None = None) -> None:
         self.connectors = connectors
         schemas = {}
         self.plain = duckdb.connect()
@@ -225,7 +228,7 @@ class Live:
                 table = connector.describe(TableName(("public", part) if name == "pg" else (part,)))
                 definition = orjson.loads(orjson.dumps(table_to_json(table)))
                 if estimates is not None:
-                    definition["row_estimate"] = estimates
+                    definition["row_estimate"] = estimates[part]
                 schemas[name, str(table.name).lower()] = SourceSchema(name, str(table.name), definition, SEEN)
                 columns = tuple((c.name, c.sql_type) for c in table.columns)
                 rows = pa.Table.from_batches(
