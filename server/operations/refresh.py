@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from catalog.names import fold
-from catalog.records import Connection, SourceSchema, WorkspaceCatalog
+from catalog.records import Connection, SourceSchema, View, WorkspaceCatalog
 from catalog.scope import Scope
 from engine.check_view import check_view
 from engine.errors import ViewProblemsError
@@ -54,7 +54,8 @@ class Introspection:
 
 @dataclass(frozen=True, slots=True)
 class ViewHit:
-    """A view that reads a table that is gone or changed; `problem`: why it can't be saved any more, "" if it can."""
+    """A view that reads a table that is gone or changed; `problem`: why it can't be saved any more, or which of its
+    columns would have another type; "" when it is what it was."""
 
     view: str
     problem: str = ""
@@ -152,6 +153,17 @@ def warnings_of(connection: Connection, found: Introspection) -> tuple[str, ...]
     return tuple(warnings)
 
 
+def _retyped(view: View, now: View) -> str:
+    """What a view's columns would be now, where that is not what it was saved with."""
+    types = {fold(column.name): column.sql_type for column in now.columns}
+    changed = [
+        f"{column.name!r} was {column.sql_type} and would be {types[fold(column.name)]}"
+        for column in view.columns
+        if types.get(fold(column.name), column.sql_type) != column.sql_type
+    ]
+    return f"save it again and publish it: column {'; column '.join(changed)}" if changed else ""
+
+
 def _hits(
     state: ServerState, catalog: WorkspaceCatalog, connection: Connection, diff: SchemaDiff
 ) -> tuple[ViewHit, ...]:
@@ -166,8 +178,8 @@ def _hits(
     for view in views:
         if fold(view.name) in hit:
             try:
-                check_view(state.engine, catalog, source_of(view))
-                found.append(ViewHit(view.name))
+                now = check_view(state.engine, catalog, source_of(view))
+                found.append(ViewHit(view.name, _retyped(view, now)))
             except ViewProblemsError as error:
                 found.append(ViewHit(view.name, error.problems[0].message))
     return tuple(found)

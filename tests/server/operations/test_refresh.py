@@ -30,6 +30,16 @@ def test_views_over_a_dropped_column_are_named_with_their_problem(shop: Shop) ->
     assert hits == {"totals": True, "states": False, "above": True}
 
 
+def test_views_over_a_retyped_column_are_named_with_what_it_was_and_is(shop: Shop) -> None:
+    save_connection(shop.state, shop.scope, shop.connection())
+    refresh(shop.state, shop.scope, "erp")
+    save_view(shop.state, shop.scope, ViewSource("names", "SELECT customer_id, name AS called FROM erp.customers"))
+    shop.change("ALTER TABLE customers DROP COLUMN name; ALTER TABLE customers ADD COLUMN name BIGINT;")
+    (hit,) = refresh(shop.state, shop.scope, "erp").views
+    assert hit.view == "names"
+    assert "column 'called' was VARCHAR and would be BIGINT" in hit.problem and "publish" in hit.problem
+
+
 def test_a_table_that_is_gone_is_forgotten(shop: Shop) -> None:
     save_connection(shop.state, shop.scope, shop.connection())
     refresh(shop.state, shop.scope, "erp")
