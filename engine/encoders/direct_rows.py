@@ -74,8 +74,9 @@ def direct_rows(
 def _writer(kind: str, strings_for_numbers: bool) -> Callable[[Any], str] | None:
     if kind in INTEGERS:
         return _quoted_number if strings_for_numbers and kind in _BIG else str
-    if decimal_parts(kind):
-        return _quoted_decimal if strings_for_numbers else _decimal
+    parts = decimal_parts(kind)
+    if parts is not None:
+        return _quoted_decimal if strings_for_numbers or parts == (38, 38) else _decimal
     return _WRITERS.get(kind)
 
 

@@ -22,6 +22,8 @@ def read_token(text: str) -> tuple[Value | None, ...]:
     """Inverse of `write_token`. Raises ParameterValueError for anything that it did not write."""
     try:
         data = orjson.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
+        if not isinstance(data, list):
+            raise ValueError("not a list")
         return tuple(from_json(item) for item in data)
     except (binascii.Error, ValueError, TypeError, AttributeError):
         raise ParameterValueError(

@@ -57,16 +57,20 @@ def _quoted(text: str) -> str:
 
 def _json_value(name: str, kind: str, strings_for_numbers: bool) -> str:
     if strings_for_numbers and (kind in _BIG or decimal_parts(kind)):
-        return f"CAST({name} AS VARCHAR)"
+        return _text(name, kind)
     decimal = decimal_parts(kind)
+    if decimal == (38, 38):
+        return _text(name, kind)  # DuckDB writes it without a digit before the point, which is no number in JSON
     if decimal is not None:
         # json_object writes narrow decimals through a double and loses their trailing zeros; wide ones it does not.
         return f"CAST({name} AS DECIMAL(38, {decimal[1]}))"
     if kind in _BARE or kind in _BIG:
         return name
     if kind in ("FLOAT", "DOUBLE"):
+        # to_json writes a FLOAT's digits as a DOUBLE's: 0.10000000149011612 for 0.1
+        finite = f"CAST(CAST({name} AS VARCHAR) AS DOUBLE)" if kind == "FLOAT" else name
         return (
-            f"CASE WHEN isfinite({name}) THEN to_json({name}) WHEN isnan({name}) THEN to_json('NaN')"
+            f"CASE WHEN isfinite({name}) THEN to_json({finite}) WHEN isnan({name}) THEN to_json('NaN')"
             f" WHEN {name} > 0 THEN to_json('INF') ELSE to_json(CASE WHEN {name} < 0 THEN '-INF' END) END"
         )
     if kind.startswith(_NESTED) or kind.endswith("]"):
@@ -77,10 +81,11 @@ def _json_value(name: str, kind: str, strings_for_numbers: bool) -> str:
 def _text(name: str, kind: str) -> str:
     """A value's text form, without quotes."""
     match kind:
-        case "TIMESTAMP WITH TIME ZONE":
-            return f"replace(CAST(CAST({name} AS TIMESTAMP) AS VARCHAR), ' ', 'T') || 'Z'"
-        case "TIMESTAMP" | "TIMESTAMP_S" | "TIMESTAMP_MS" | "TIMESTAMP_NS":
-            return f"replace(CAST(CAST({name} AS TIMESTAMP) AS VARCHAR), ' ', 'T') || 'Z'"
+        case "TIMESTAMP WITH TIME ZONE" | "TIMESTAMP" | "TIMESTAMP_S" | "TIMESTAMP_MS" | "TIMESTAMP_NS":
+            instant = f"CAST({name} AS TIMESTAMP)"
+            return f"replace(CAST({_in_calendar(instant)} AS VARCHAR), ' ', 'T') || 'Z'"
+        case "DATE":
+            return f"CAST({_in_calendar(name)} AS VARCHAR)"
         case "BLOB":
             return f"translate(base64({name}), '+/', '-_')"
         case "FLOAT" | "DOUBLE":
@@ -88,12 +93,26 @@ def _text(name: str, kind: str) -> str:
                 f"CASE WHEN isfinite({name}) THEN CAST({name} AS VARCHAR) WHEN isnan({name}) THEN 'NaN'"
                 f" WHEN {name} > 0 THEN 'INF' WHEN {name} < 0 THEN '-INF' END"
             )
+    decimal = decimal_parts(kind)
+    if decimal is not None and decimal[0] == decimal[1]:
+        # DuckDB writes ".05" where all digits stand behind the point.
+        return f"regexp_replace(CAST({name} AS VARCHAR), '^(-?)[.]', '\\10.')"
     return f"CAST({name} AS VARCHAR)"
+
+
+def _in_calendar(value: str) -> str:
+    """The value; an error for what has no form in any of our formats: infinity, years before 1 or after 9999."""
+    # A date is compared as the instant at which it begins.
+    return (
+        f"CASE WHEN {value} IS NULL OR {value} BETWEEN TIMESTAMP '0001-01-01' AND"
+        f" TIMESTAMP '9999-12-31 23:59:59.999999' THEN {value}"
+        " ELSE error('a date or time outside of the years 1 to 9999') END"
+    )
 
 
 def _csv_cell(name: str, kind: str) -> str:
     text = _text(name, kind)
-    if kind == "VARCHAR" or kind.startswith(_NESTED) or kind.endswith("]"):
+    if kind in ("VARCHAR", "BLOB") or kind.startswith(_NESTED) or kind.endswith("]"):
         quoted = f"'\"' || replace({text}, '\"', '\"\"') || '\"'"
         needed = f"{text} = '' OR regexp_matches({text}, '[\",\\r\\n]')"
         return f"coalesce(CASE WHEN {needed} THEN {quoted} ELSE {text} END, '')"

@@ -131,26 +131,31 @@ class Writer:
         """The part of a batch that belongs to this page; notes where the next page starts."""
         page = self.encoding.page
         room = None if self.max_rows is None else self.max_rows - self.rows
+        before = self._last
         if page is not None:
             self._check_neighbours(batch, page.hidden)
             left = page.size - self.rows
             room = left if room is None else min(room, left)
         if room is not None and batch.num_rows > room:
-            batch = self._end_page(batch, room, "rows")
+            batch = self._end_page(batch, room, "rows", before)
         if self.max_bytes is not None and self.encoding.format in (Format.JSON, Format.NDJSON, Format.CSV):
             offsets = _offsets(batch.column(0))
             fits = bisect_right(offsets, offsets[0] + self.max_bytes - self.size) - 1
             if fits < batch.num_rows:
-                batch = self._end_page(batch, fits, "bytes")
+                batch = self._end_page(batch, fits, "bytes", before)
         return batch
 
-    def _end_page(self, batch: pa.RecordBatch, rows: int, what: str) -> pa.RecordBatch:
+    def _end_page(
+        self, batch: pa.RecordBatch, rows: int, what: str, before: tuple[Value | None, ...] | None
+    ) -> pa.RecordBatch:
+        """The batch's rows that still belong to the page. `before`: the last row's key of the batch before, behind
+        which the next page starts when this batch has no row of the page."""
         page = self.encoding.page
         if page is None or page.next_link is NextLink.NONE or (rows == 0 and self.rows == 0):
             raise _too_large(self.max_rows if what == "rows" else self.max_bytes, what)
         self._full = True
         kept = batch.slice(0, rows)
-        token = _hidden_values(kept, rows - 1, page.hidden) if rows else self._last
+        token = _hidden_values(kept, rows - 1, page.hidden) if rows else before
         assert token is not None
         self._next = page.link + write_token(token)
         if page.wanted is not None:
