@@ -32,6 +32,12 @@ def read_connections(text: str, path: str, secret_fields: SecretFields) -> tuple
     return tuple(found[key] for key in sorted(found))
 
 
+def connection_lines(text: str, path: str) -> dict[str, int]:
+    """Folded name → the line where a connection's fields begin, for what is found wrong with it later."""
+    root = read_yaml(text, path).value
+    return {fold(name): item.line for name, item in root.items()} if isinstance(root, dict) else {}
+
+
 def _connection(name: str, fields: Fields, secret_fields: SecretFields) -> Connection:
     include, exclude = fields.texts("include"), fields.texts("exclude")
     connection = Connection(

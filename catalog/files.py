@@ -12,11 +12,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from catalog.connection_file import SecretFields, read_connections, write_connections
+from catalog.connection_file import SecretFields, connection_lines, read_connections, write_connections
 from catalog.errors import FilesError
 from catalog.names import fold
 from catalog.publication_file import PublicationText, publication_text, read_publications, write_publications
@@ -36,6 +36,7 @@ class CatalogFiles:
     connections: tuple[Connection, ...] = ()
     views: tuple[ViewText, ...] = ()
     publications: tuple[PublicationText, ...] = ()
+    connection_lines: Mapping[str, int] = field(default_factory=dict, compare=False)
 
 
 def no_secrets(connector: str) -> Collection[str]:
@@ -51,10 +52,12 @@ def read_files(directory: Path, secret_fields: SecretFields = no_secrets) -> Cat
     if not directory.is_dir():
         raise FilesError(str(directory), 1, "there is no such directory.", hint="Name the directory of the files.")
     views = [_read_view(directory, path) for path in sorted((directory / VIEWS).glob("*.sql"))]
+    connections = _read_text(directory, CONNECTIONS)
     files = CatalogFiles(
-        connections=read_connections(_read_text(directory, CONNECTIONS), CONNECTIONS, secret_fields),
+        connections=read_connections(connections, CONNECTIONS, secret_fields),
         views=tuple(sorted(views, key=lambda view: fold(view.name))),
         publications=read_publications(_read_text(directory, PUBLICATIONS), PUBLICATIONS),
+        connection_lines=connection_lines(connections, CONNECTIONS),
     )
     _check_names(files)
     return files

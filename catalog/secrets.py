@@ -52,7 +52,11 @@ def resolve(reference: str, rules: SecretRules | None = None) -> str:
 
 def _from_environment(name: str, rules: SecretRules) -> str:
     if not any(fnmatchcase(name, pattern) for pattern in rules.environment):
-        raise _missing(f"env:{name}", "the server's settings don't allow this variable for secrets")
+        raise _missing(
+            f"env:{name}",
+            "the server's settings don't allow this variable for secrets",
+            "Name it VIEWLOOM_SECRET_…, or let the server's VIEWLOOM_SECRET_ENVIRONMENT allow it.",
+        )
     value = rules.variables.get(name)
     if value is None:
         raise _missing(f"env:{name}", "the server has no such environment variable")
@@ -65,7 +69,11 @@ def _from_file(name: str, rules: SecretRules) -> str:
         if rules.directories is not None:
             path = path.resolve()
             if not any(path.is_relative_to(directory.resolve()) for directory in rules.directories):
-                raise _missing(f"file:{name}", "the server's settings don't allow secrets from this directory")
+                raise _missing(
+                    f"file:{name}",
+                    "the server's settings don't allow secrets from this directory",
+                    "Put it into secrets/ of the data directory, or let VIEWLOOM_SECRET_DIRECTORIES allow its own.",
+                )
         with path.open("rb") as file:
             content = file.read(MAX_SECRET_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
@@ -80,10 +88,10 @@ def _from_file(name: str, rules: SecretRules) -> str:
     return value.removesuffix("\n").removesuffix("\r") if value.endswith("\n") else value
 
 
-def _missing(reference: str, problem: str) -> SecretMissingError:
+def _missing(reference: str, problem: str, hint: str = "") -> SecretMissingError:
     return SecretMissingError(
         f"The secret {reference!r} can't be read: {problem}.",
-        hint="Set it where the server runs, or change the reference.",
+        hint=hint or "Set it where the server runs, or change the reference.",
         details={"reference": reference},
     )
 

@@ -137,7 +137,8 @@ def _check_connections(checking: _Checking, files: CatalogFiles, changes: Change
     for key, connection in wanted.items():
         if key not in changed and key in looked_at:
             continue
-        with _collecting(checking, CONNECTIONS_FILE, 1, f"connection {connection.name!r}"):
+        line = files.connection_lines.get(key, 1)
+        with _collecting(checking, CONNECTIONS_FILE, line, f"connection {connection.name!r}"):
             check_config(connection)
             checking.say(f"looking at the tables of {connection.name}")
             found = introspect(checking.state, checking.current.tenant, connection)

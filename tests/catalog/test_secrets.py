@@ -54,8 +54,9 @@ def test_what_the_rules_do_not_allow_is_not_read(tmp_path: Path) -> None:
     rules = SecretRules(("ERP_*",), (tmp_path / "in",), {"ERP_X": VALUE, "PATH": VALUE})
     assert resolve("env:ERP_X", rules) == resolve(f"file:{tmp_path}/in/good", rules) == VALUE
     for reference in ("env:PATH", f"file:{tmp_path}/out", f"file:{tmp_path}/in/../out", f"file:{tmp_path}/in/link"):
-        with pytest.raises(SecretMissingError, match="don't allow"):
+        with pytest.raises(SecretMissingError, match="don't allow") as caught:
             resolve(reference, rules)
+        assert "VIEWLOOM_SECRET_" in caught.value.hint
 
 
 @pytest.mark.parametrize("value", [VALUE, "", "env:", "file:", "ENV:X", 5, None, ["env:X"]])

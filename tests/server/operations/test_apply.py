@@ -97,8 +97,10 @@ def test_every_problem_is_told_with_its_place_in_the_file(shop: Shop) -> None:
 
 def test_a_connection_that_does_not_answer_is_a_problem_of_its_file(shop: Shop) -> None:
     shop.database.unlink()
-    first, *_ = problems(shop, shop.write(FILES))
-    assert first.path == "connections.yaml" and "erp" in first.message
+    root = shop.write(FILES)
+    (root / "connections.yaml").write_text("# remark\n\n" + (root / "connections.yaml").read_text())
+    first, *_ = problems(shop, root)
+    assert (first.path, first.line) == ("connections.yaml", 4) and "erp" in first.message
 
 
 def test_a_declared_key_that_is_none_stops_the_apply(shop: Shop) -> None:
