@@ -50,6 +50,7 @@ def parse_query(text: str, max_bytes: int = MAX_BYTES, max_tokens: int = MAX_TOK
     Raises QueryTooLargeError, SqlSyntaxError (with line and column) or SqlNotAllowedError.
     """
     _check_caps(text, max_bytes, max_tokens)
+    text += "\n"  # sqlglot can't read an empty string literal at the very end
     try:
         statements = [s for s in sqlglot.parse(text, dialect="duckdb") if s is not None]
     except (ParseError, TokenError) as error:
@@ -119,7 +120,7 @@ def _check_caps(text: str, max_bytes: int, max_tokens: int) -> None:
         raise QueryTooLargeError(f"the query has {size:,} bytes", hint=f"at most {max_bytes:,}")
     # A cheap bound first: the tokenizer itself takes milliseconds per thousand tokens.
     try:
-        tokens = sqlglot.tokenize(text, dialect="duckdb")
+        tokens = sqlglot.tokenize(text + "\n", dialect="duckdb")
     except TokenError as error:
         raise _syntax_error(error) from None
     if len(tokens) > max_tokens:
@@ -171,6 +172,8 @@ def _syntax_error(error: ParseError | TokenError) -> SqlSyntaxError:
     near = found.get("highlight") or ""
     column = max(1, int(column or 1) - max(0, len(near) - 1))
     reason = (found.get("description") or "it can't be read as SQL").rstrip(".")
+    if "<class" in reason:  # sqlglot's own words for its trees
+        reason = "something is missing here"
     where = f"line {line}, column {column}" + (f", near {near!r}" if near else "")
     return SqlSyntaxError(
         f"{where}: {reason}",

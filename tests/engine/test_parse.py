@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -106,7 +107,8 @@ parquet_file_metadata parquet_kv_metadata parquet_bloom_probe arrow_scan arrow_s
 python_map_function seq_scan query query_table duckdb_settings duckdb_tables duckdb_secrets duckdb_functions
 duckdb_extensions duckdb_databases duckdb_views duckdb_logs duckdb_temporary_files duckdb_memory which_secret
 pragma_database_list pragma_table_info pragma_version pragma_storage_info pragma_user_agent checkpoint
-force_checkpoint sql_auto_complete json_execute_serialized_sql from_substrait test_all_types repeat_row unknown_function sqlite_scan
+force_checkpoint sql_auto_complete json_execute_serialized_sql from_substrait test_all_types repeat_row
+unknown_function sqlite_scan
 postgres_scan mysql_scan iceberg_scan delta_scan st_read load_aws_credentials generate_subscripts enable_logging
 summary storage_info show_databases pg_timezone_names
 """.split()
@@ -233,10 +235,18 @@ def test_unlisted_functions_are_refused(function: str) -> None:
      "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 5) SELECT * FROM r",
      "SELECT * EXCLUDE (a) REPLACE (b + 1 AS b) FROM t", "SELECT list_transform([1], x -> x + 1)",
      "SELECT a FROM t QUALIFY row_number() OVER (ORDER BY a) = 1", "SELECT * FROM range(3)",
+     "SELECT ''", "SELECT a FROM t WHERE b = ''",
      "SELECT * FROM t PIVOT (sum(a) FOR b IN ('x', 'y'))", "SELECT DATE '2024-01-01' + INTERVAL 1 DAY"],
 )  # fmt: skip
 def test_a_select_gets_through(text: str) -> None:
     assert parse_query(text)
+
+
+@pytest.mark.parametrize("text", ["SELECT (", "SELECT a FROM t WHERE (", "SELECT CAST(a AS"])
+def test_a_syntax_error_is_in_our_words(text: str) -> None:
+    with pytest.raises(SqlSyntaxError) as caught:
+        parse_query(text)
+    assert "class" not in caught.value.message and "sqlglot" not in caught.value.message
 
 
 def test_a_syntax_error_says_where() -> None:
@@ -276,7 +286,7 @@ def test_depth_is_counted_over_brackets_prefixes_and_chains() -> None:
     assert nesting(tokenize("a[1][2][3]", dialect="duckdb")) >= 3
 
 
-FILL = {
+FILL: dict[str, Callable[[int], str]] = {
     "columns": lambda n: "SELECT " + ",".join(["a"] * (n // 2 - 1)) + " FROM t",
     "and": lambda n: "SELECT 1 FROM t WHERE " + " AND ".join(["a"] * (n // 2 - 3)),
     "plus": lambda n: "SELECT " + "+".join(["a"] * (n // 2 - 1)),
