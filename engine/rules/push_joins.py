@@ -19,7 +19,7 @@ from engine.dialects.render import InexactError, condition
 from engine.estimates import estimated_rows
 from engine.plan import Note, Plan
 from engine.predicates import conjuncts
-from engine.rules.relation import Item, Reader, Relation, in_order
+from engine.rules.relation import MOST_TABLES, Item, Reader, Relation, covered, in_order
 from engine.rules.rewrite import drop_unread, scan_table
 from engine.rules.scopes import joins_are_plain, scopes
 from engine.rules.statement import Output, Statement, next_id, used_scans
@@ -101,34 +101,63 @@ class _Joining:
 
     def _together(self) -> set[str]:
         """In a SELECT of inner joins: the largest set of sources that join by keys; `relation` is theirs."""
-        nodes = [self._first, *[join.this for join in self._joins]]
         conditions = [term for join in self._joins for term in conjuncts(join.args.get("on"))]
         where = self._select.args.get("where")
         conditions += conjuncts(where.this if where else None)
-        best: tuple[set[str], Relation] | None = None
-        for start in nodes:
-            found = self._grown(start, nodes, conditions)
-            if found is not None and len(found[0]) > (len(best[0]) if best else 1):
-                best = found
-        if best is None:
+        chosen: list[exp.Expr] = []
+        for nodes in self._by_connection():
+            found = self._reached(nodes, conditions)
+            chosen = found if len(found) > max(1, len(chosen)) else chosen
+        relation = self._try(chosen, conditions) if chosen else None
+        if relation is None:
             raise InexactError("no two tables of one connection are joined by a key")
-        chosen, self.relation = best
-        return chosen
+        self.relation = relation
+        return {node.alias_or_name for node in chosen}
 
-    def _grown(
-        self, start: exp.Expr, nodes: Sequence[exp.Expr], conditions: Sequence[exp.Expr]
-    ) -> tuple[set[str], Relation] | None:
-        chosen = [start]
-        relation = self._try(chosen, conditions)
-        while relation is not None:
-            for node in nodes:
-                wider = self._try([*chosen, node], conditions) if node not in chosen else None
-                if wider is not None:
-                    chosen, relation = [*chosen, node], wider
-                    break
-            else:
-                return {node.alias_or_name for node in chosen}, relation
-        return None
+    def _by_connection(self) -> list[list[exp.Expr]]:
+        """The sources that are plain, those of one connection together."""
+        found: dict[str, list[exp.Expr]] = {}
+        for node in [self._first, *[join.this for join in self._joins]]:
+            try:
+                connections = {item.scan.connection for item in self._reader.piece(self._scope, node).items}
+            except InexactError:
+                continue
+            if len(connections) == 1:
+                found.setdefault(connections.pop(), []).append(node)
+        return [nodes for nodes in found.values() if 2 <= len(nodes) <= MOST_TABLES]
+
+    def _reached(self, nodes: Sequence[exp.Expr], conditions: Sequence[exp.Expr]) -> list[exp.Expr]:
+        """The largest part of the sources that keys reach from one table of theirs."""
+        relation, owned = Relation(), list[tuple[exp.Expr, set[str]]]()
+        for node in nodes:
+            before = len(relation.items)
+            self._reader.add(relation, self._scope, node, None)
+            owned.append((node, {item.scan.id for item in relation.items[before:]}))
+        if len(relation.items) > MOST_TABLES:
+            return []
+        names = {node.alias_or_name for node in nodes}
+        for term in conditions:
+            if isinstance(term, exp.EQ) and {c.table for c in term.find_all(exp.Column)} <= names:
+                relation.where.append(relation.expand(term))
+        statement = Statement(relation.items, self._tables, self._types)
+        exact = [term for term in relation.where if _is_exact(term, statement)]
+        best: list[exp.Expr] = []
+        for start in relation.items:
+            have, grown = {start.scan.id}, start.on is None
+            while grown:
+                grown = False
+                for item in relation.items:
+                    terms = exact if item.on is None else item.on
+                    name = item.scan.id
+                    if name not in have and covered(self._tables[name], name, terms, have):
+                        have.add(name)
+                        grown = True
+            found = [node for node, own in owned if own <= have]
+            if len(found) > len(best):
+                best = found
+            if len(best) == len(nodes):
+                break
+        return best
 
     def _try(self, nodes: Sequence[exp.Expr], conditions: Sequence[exp.Expr]) -> Relation | None:
         """The relation of some sources under the conditions that speak of them only; None when rows may multiply."""

@@ -21,6 +21,7 @@ from engine.rules.scopes import is_recursive, referenced_once, scan_of, sources_
 from engine.scans import Scan
 from engine.source_tables import our_names
 
+MOST_TABLES = 24  # the time to find an order grows with the cube of them
 _NOT_PLAIN = (
     "group", "having", "qualify", "distinct", "windows", "laterals", "pivots", "sample", "limit", "offset", "fetch",
 )  # fmt: skip
@@ -153,6 +154,8 @@ def in_order(relation: Relation, tables: Mapping[str, Table]) -> list[Item]:
     Rows multiply unless each added table is reached by equalities that cover a key of its own: TPC-H Q5 once shipped
     15 million rows that way.
     """
+    if len(relation.items) > MOST_TABLES:
+        raise InexactError("more tables than are looked at")
     inner = [item for item in relation.items if item.on is None]
     outer = [item for item in relation.items if item.on is not None]
     for start in inner:
@@ -160,7 +163,7 @@ def in_order(relation: Relation, tables: Mapping[str, Table]) -> list[Item]:
         rest = [item for item in inner if item is not start]
         while rest:
             have = {item.scan.id for item in order}
-            found = next((i for i in rest if _covered(tables[i.scan.id], i.scan.id, relation.where, have)), None)
+            found = next((i for i in rest if covered(tables[i.scan.id], i.scan.id, relation.where, have)), None)
             if found is None:
                 break
             order.append(found)
@@ -168,14 +171,14 @@ def in_order(relation: Relation, tables: Mapping[str, Table]) -> list[Item]:
         if not rest:
             for item in outer:
                 have = {i.scan.id for i in order}
-                if not _covered(tables[item.scan.id], item.scan.id, item.on or (), have):
+                if not covered(tables[item.scan.id], item.scan.id, item.on or (), have):
                     raise InexactError("a join that may multiply rows")
                 order.append(item)
             return order
     raise InexactError("a join that may multiply rows")
 
 
-def _covered(table: Table, scan: str, terms: Sequence[exp.Expr], have: set[str]) -> bool:
+def covered(table: Table, scan: str, terms: Sequence[exp.Expr], have: set[str]) -> bool:
     """Whether a key of a table is fixed by equalities with constants or with columns of the scans in `have`."""
     fixed = set()
     for term in terms:

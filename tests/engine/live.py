@@ -58,7 +58,7 @@ ROWS, DIMS = 90, 7
 
 POSTGRES_DDL = """
 CREATE TABLE facts (id int PRIMARY KEY, dim int, code text, txt text, n int, small smallint, big bigint,
-  money numeric(12,2), exact numeric(30,9), day date, moment timestamp, "When" timestamptz, u uuid, flag boolean,
+  money numeric(12,2), exact numeric(30,9), day date, moment timestamp, "Seen" timestamptz, u uuid, flag boolean,
   x double precision, note varchar(2000));
 CREATE TABLE dims (id int PRIMARY KEY, code text NOT NULL UNIQUE, label text, kind int, rate numeric(5,3));
 CREATE TABLE parts (fact int NOT NULL, no int NOT NULL, qty int, PRIMARY KEY (fact, no));
@@ -66,7 +66,7 @@ CREATE TABLE parts (fact int NOT NULL, no int NOT NULL, qty int, PRIMARY KEY (fa
 MARIADB_DDL = """
 CREATE TABLE facts (id int PRIMARY KEY, dim int, code varchar(30) COLLATE utf8mb4_nopad_bin,
   txt varchar(2000) COLLATE utf8mb4_nopad_bin, n int, small smallint, big bigint, money decimal(12,2),
-  exact decimal(30,9), day date, moment datetime(6), `When` timestamp(6) NULL, u uuid, flag tinyint(1), x double,
+  exact decimal(30,9), day date, moment datetime(6), `Seen` timestamp(6) NULL, u uuid, flag tinyint(1), x double,
   note varchar(2000) COLLATE utf8mb4_general_ci) CHARACTER SET utf8mb4;
 CREATE TABLE dims (id int PRIMARY KEY, code varchar(30) COLLATE utf8mb4_nopad_bin NOT NULL UNIQUE,
   label varchar(30), kind int unsigned, rate decimal(5,3)) CHARACTER SET utf8mb4;
@@ -74,7 +74,7 @@ CREATE TABLE parts (fact int NOT NULL, no int NOT NULL, qty int unsigned, PRIMAR
 """
 SQLITE_DDL = """
 CREATE TABLE facts (id INTEGER PRIMARY KEY, dim INTEGER, code TEXT, txt TEXT COLLATE NOCASE, n INTEGER,
-  small INTEGER, big INTEGER, money DECIMAL(12,2), exact TEXT, day DATE, moment TIMESTAMP, "When" TEXT, u TEXT,
+  small INTEGER, big INTEGER, money DECIMAL(12,2), exact TEXT, day DATE, moment TIMESTAMP, "Seen" TEXT, u TEXT,
   flag BOOLEAN, x REAL, note TEXT COLLATE RTRIM);
 CREATE TABLE dims (id INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE, label TEXT, kind INTEGER, rate DECIMAL(5,3));
 CREATE TABLE parts (fact INTEGER NOT NULL, no INTEGER NOT NULL, qty INTEGER, PRIMARY KEY (fact, no));

@@ -16,7 +16,7 @@ from tests.servers.postgres import PostgresServer
 KINDS = {"pg": "postgres", "my": "mysql", "lite": "sqlite"}
 COLUMNS = {
     "integer": ("n", "big", "small"), "decimal": ("money", "exact"), "date": ("day",), "timestamp": ("moment",),
-    "timestamptz": ('"when"',), "text": ("txt", "code"), "uuid": ("u",), "boolean": ("flag",),
+    "timestamptz": ('"seen"',), "text": ("txt", "code"), "uuid": ("u",), "boolean": ("flag",),
     CONDITION: ("(small > 0)", "(n IS NULL)", "(day = DATE '2024-02-29')"),
 }  # fmt: skip
 CONSTANTS = {
@@ -52,8 +52,8 @@ def live(
 
 
 def columns_of(live: Live, name: str, kind: str) -> tuple[str, ...]:
-    """The columns of a family that this source has with exact operators (SQLite has neither `exact` nor `when`)."""
-    return tuple(c for c in COLUMNS[kind] if not (name == "lite" and c in ("exact", '"when"', "u", "money")))
+    """The columns of a family that this source has with exact operators (SQLite has neither `exact` nor `seen`)."""
+    return tuple(c for c in COLUMNS[kind] if not (name == "lite" and c in ("exact", '"seen"', "u", "money")))
 
 
 def texts(live: Live, name: str, operation: str, families: tuple[str, ...]) -> list[str]:
