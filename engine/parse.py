@@ -10,10 +10,11 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
@@ -30,6 +31,14 @@ MAX_DEPTH = 200
 
 # sqlglot descends about 30 Python frames per level of nesting, and a chain of 5,000 operators is one deep tree.
 sys.setrecursionlimit(max(sys.getrecursionlimit(), 60_000))
+
+
+class Sql(DuckDB):
+    """DuckDB's dialect without strings in `$tag$`: with them `$1,$2` is read as the beginning of one."""
+
+    class Tokenizer(DuckDB.Tokenizer):
+        HEREDOC_STRINGS: ClassVar[list[str | tuple[str, str]]] = []
+
 
 _OPEN = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE}
 _CLOSE = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END}
@@ -50,9 +59,8 @@ def parse_query(text: str, max_bytes: int = MAX_BYTES, max_tokens: int = MAX_TOK
     Raises QueryTooLargeError, SqlSyntaxError (with line and column) or SqlNotAllowedError.
     """
     _check_caps(text, max_bytes, max_tokens)
-    text += "\n"  # sqlglot can't read an empty string literal at the very end
     try:
-        statements = [s for s in sqlglot.parse(text, dialect="duckdb") if s is not None]
+        statements = [s for s in sqlglot.parse(text, dialect=Sql) if s is not None]
     except (ParseError, TokenError) as error:
         raise _syntax_error(error) from None
     except RecursionError:
@@ -120,7 +128,7 @@ def _check_caps(text: str, max_bytes: int, max_tokens: int) -> None:
         raise QueryTooLargeError(f"the query has {size:,} bytes", hint=f"at most {max_bytes:,}")
     # A cheap bound first: the tokenizer itself takes milliseconds per thousand tokens.
     try:
-        tokens = sqlglot.tokenize(text + "\n", dialect="duckdb")
+        tokens = sqlglot.tokenize(text, dialect=Sql)
     except TokenError as error:
         raise _syntax_error(error) from None
     if len(tokens) > max_tokens:

@@ -235,7 +235,7 @@ def test_unlisted_functions_are_refused(function: str) -> None:
      "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 5) SELECT * FROM r",
      "SELECT * EXCLUDE (a) REPLACE (b + 1 AS b) FROM t", "SELECT list_transform([1], x -> x + 1)",
      "SELECT a FROM t QUALIFY row_number() OVER (ORDER BY a) = 1", "SELECT * FROM range(3)",
-     "SELECT ''", "SELECT a FROM t WHERE b = ''",
+     "SELECT ''", "SELECT a FROM t WHERE a IN ($1,$2) AND b = ''", "SELECT $1,$2,$1",
      "SELECT * FROM t PIVOT (sum(a) FOR b IN ('x', 'y'))", "SELECT DATE '2024-01-01' + INTERVAL 1 DAY"],
 )  # fmt: skip
 def test_a_select_gets_through(text: str) -> None:
@@ -308,7 +308,8 @@ def test_the_longest_legal_texts_parse_quickly(shape: str) -> None:
     text = FILL[shape](MAX_TOKENS)
     parse_query("SELECT 1")
     quickest = min(_seconds(text) for _ in range(3))
-    assert quickest < 0.25
+    # 50 to 150 ms on a quiet core; several times that beside other work. Quadratic shapes took minutes.
+    assert quickest < 1.0
 
 
 def _seconds(text: str) -> float:
