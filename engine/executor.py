@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -30,7 +30,7 @@ from engine.job import Job, Statement
 from engine.scan_stream import ScanStream
 from engine.scans import tables_of
 
-BATCH_ROWS = 20_000
+BATCH_ROWS = 2_048  # one vector: a larger batch is waited for before the first byte, and is no quicker
 
 
 class Execution:
@@ -79,8 +79,9 @@ class Execution:
             if job.statement.direct is not None and can_write(job.encoding) and self._run_direct(writer):
                 return writer
             with self._relation(job.statement) as relation:
+                types = [str(kind) for kind in relation.types]
+                _check_types(job, types)
                 if job.encoding.format not in (Format.ARROW, Format.PARQUET):
-                    types = [str(kind) for kind in relation.types]
                     cursor = self._cursor
                     assert cursor is not None
                     relation = cursor.sql(rows_sql(job.statement.sql, job.encoding, types))
@@ -105,6 +106,7 @@ class Execution:
         encoding = self._job.encoding
         assert encoding is not None
         kinds = {column.name: column.sql_type for column in scan.columns}
+        _check_types(self._job, [kinds[name] for name in self._job.statement.direct])
         rows = None if batches is None else direct_rows(batches, self._job.statement.direct, kinds, encoding)
         if rows is None:
             self.streams.remove(stream)
@@ -179,6 +181,23 @@ class Execution:
             error = stream.error
             if error is not None and not isinstance(error, ScanCancelledError):
                 raise source_error(stream.scan.connection, error)
+
+
+def _check_types(job: Job, found: Sequence[str]) -> None:
+    """The output has the types that the publication promises; SourceError names the column that has not."""
+    assert job.statement is not None and job.encoding is not None
+    for number, (wanted, kind) in enumerate(zip(job.statement.types, found, strict=False)):
+        if wanted is not None and wanted != kind:
+            names = job.encoding.names
+            name = names[number] if number < len(names) else str(number + 1)
+            connection = next((scan.connection for scan in job.statement.scans), "")
+            raise SourceError(
+                f"column {name!r} is now {kind}; the publication promises {wanted}",
+                connection=connection,
+                source_code="source_schema_changed",
+                hint="a source's column was retyped: check the view again and publish it",
+                details={"column": name},
+            )
 
 
 def _start_all(streams: list[ScanStream]) -> None:

@@ -87,15 +87,19 @@ class SqlConnector(Connector):
             yield from self._count(statement, request)
             return
         naive = frozenset(name for name, _ in request.columns if table.columns[name].naive)
-        yield from self.read(
-            Reading(
-                statement,
-                request.columns,
-                naive if self.time_zone else frozenset(),
-                small=is_small(table.table, request),
-                table=str(request.table),
-            )
+        reading = Reading(
+            statement,
+            request.columns,
+            naive if self.time_zone else frozenset(),
+            small=is_small(table.table, request),
+            table=str(request.table),
         )
+        try:
+            yield from self.read(reading)
+        except SourceSchemaChangedError:
+            self.forget(request.table)
+            self._checked(request)  # names the column that is gone or has another type
+            raise
 
     def statement(self, request: ScanRequest) -> str | None:
         return select_statement(self.dialect, self._checked(request), request, self.time_zone).sql
