@@ -44,12 +44,14 @@ class Prepared:
     """A plan with its DuckDB statement in pieces: text, and between the texts indexes of parameters.
 
     `shape`: the caller's own statement without its literals, for run records. `names`: of the output columns.
+    `types`: as the publication promises them, None where the output is no plain column of it.
     """
 
     plan: Plan
     pieces: tuple[str | int, ...]
     shape: str = ""
     names: tuple[str, ...] = ()
+    types: tuple[str | None, ...] = ()
 
     def statement(self, parameters: Sequence[Parameter], now: datetime | None = None) -> Statement:
         """The statement and scans with the caller's values in. `now`: the run's clock, when there are several."""
@@ -60,7 +62,7 @@ class Prepared:
         scans = bind(self.plan.scans, [p.value for p in parameters])
         # A value that could not be given to the source leaves work to DuckDB.
         direct = self.plan.direct if all(scan.exact for scan in scans) else None
-        return Statement(sql, scans, direct)
+        return Statement(sql, scans, direct, self.types)
 
 
 class Engine:
@@ -85,7 +87,12 @@ class Engine:
             return found
         plan = plan_query(query, catalog, readable, workspace_names=workspace_names)
         names = output_names(query.select, plan, catalog)
-        prepared = replace(prepared_plan(plan), shape=statement_shape(query.select), names=names)
+        prepared = replace(
+            prepared_plan(plan),
+            shape=statement_shape(query.select),
+            names=names,
+            types=promised_types(query.select, plan, catalog),
+        )
         with self._lock:
             self._plans[_plan_key(query, catalog, readable, workspace_names)] = prepared
             while len(self._plans) > PLAN_CACHE_SIZE:
@@ -263,6 +270,18 @@ def output_names(select: exp.Query, plan: Plan, catalog: WorkspaceCatalog) -> tu
             unique, number = f"{shown}_{number}", number + 1
         names.append(unique)
     return tuple(names)
+
+
+def promised_types(select: exp.Query, plan: Plan, catalog: WorkspaceCatalog) -> tuple[str | None, ...]:
+    """The types that a publication promises for the outputs that are plain columns of it; a source whose column was
+    retyped since then must not answer with another type in silence."""
+    publication = catalog.publication(plan.publications[0]) if len(plan.publications) == 1 else None
+    view = catalog.view(publication.view, publication.closure.get(publication.view)) if publication else None
+    if view is None or not isinstance(select, exp.Select) or len(select.selects) != len(plan.select.selects):
+        return ()
+    types = {column.name.lower(): column.sql_type for column in view.columns}
+    inner = [p.this if isinstance(p, exp.Alias) else p for p in select.selects]
+    return tuple(types.get(node.name.lower()) if isinstance(node, exp.Column) else None for node in inner)
 
 
 def prepared_plan(plan: Plan) -> Prepared:

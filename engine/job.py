@@ -24,17 +24,18 @@ class JobConnection:
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One SELECT for DuckDB over scans, values bound. `direct`: the columns of its one scan that are the answer as
-    they come, or None."""
+    they come, or None. `types`: what the first output columns must be, None for one of which nothing was promised."""
 
     sql: str
     scans: tuple[Scan, ...]
     direct: tuple[str, ...] | None = None
+    types: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`kind`: `run` (statement, perhaps count, and encoding), `describe` or `explain` (statement), `test` or `introspect` (one
-    connection; `tables`: patterns to include, `exclude`: patterns to leave out), `infer` (one table)."""
+    """`kind`: `run` (statement, perhaps count, and encoding), `describe` or `explain` (statement), `test` or
+    `introspect` (one connection; `tables`: patterns to include, `exclude`: to leave out), `infer` (one table)."""
 
     kind: str
     run: str
@@ -92,7 +93,7 @@ def _statement_to_json(statement: Statement | None) -> dict[str, object] | None:
     if statement is None:
         return None
     scans = [scan_to_json(scan) for scan in statement.scans]
-    return {"sql": statement.sql, "scans": scans, "direct": statement.direct}
+    return {"sql": statement.sql, "scans": scans, "direct": statement.direct, "types": statement.types}
 
 
 def _statement_from_json(data: dict[str, object] | None) -> Statement | None:
@@ -101,4 +102,5 @@ def _statement_from_json(data: dict[str, object] | None) -> Statement | None:
     scans = cast("list[dict[str, object]]", data["scans"])
     direct = cast("list[str] | None", data["direct"])
     bound = tuple(scan_from_json(scan) for scan in scans)
-    return Statement(str(data["sql"]), bound, None if direct is None else tuple(direct))
+    types = tuple(cast("list[str | None]", data["types"]))
+    return Statement(str(data["sql"]), bound, None if direct is None else tuple(direct), types)

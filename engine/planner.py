@@ -117,9 +117,7 @@ def duckdb_sql(plan: Plan, select: exp.Query | None = None) -> str:
                 for c in scan.columns
             ]
             inner = exp.select(*columns).from_(exp.to_identifier(scan.id, quoted=True))
-            table.replace(
-                exp.Subquery(this=inner, alias=table.args.get("alias"), pivots=table.args.get("pivots"))
-            )
+            table.replace(exp.Subquery(this=inner, alias=table.args.get("alias"), pivots=table.args.get("pivots")))
     for cte in select.find_all(exp.CTE):
         # A stream can be read once: a CTE that is used twice must not be inlined into two readings.
         if cte.args.get("materialized") is None and not _recursive(cte):

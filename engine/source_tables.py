@@ -95,8 +95,8 @@ def find_table(catalog: WorkspaceCatalog, connection: str, parts: tuple[str, ...
 
 
 def our_names(table: Table) -> list[str]:
-    """The names of a table's columns in our SQL, in lower case. Of columns whose names differ in case only, each later
-    one gets a number: `id`, `id_1`."""
+    """The names of a table's columns in our SQL, in lower case. Of columns whose names differ in case only, each
+    later one gets a number: `id`, `id_1`."""
     names: list[str] = []
     spelled = {column.name.lower() for column in table.columns}
     for column in table.columns:

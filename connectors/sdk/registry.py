@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from functools import cache
-from functools import cache
 from importlib.metadata import entry_points
 
 from pydantic import ValidationError

@@ -50,8 +50,8 @@ class Encoding:
     brace, between prefix and suffix (no row: nothing is written and the head says `empty`). `count_prefix`: where the
     count query's number is written, right behind `prefix`, followed by `after_count`. `next_prefix`, `next_suffix`:
     around the next link, before `suffix`. `strings_for_numbers`: 64-bit integers and decimals as JSON strings
-    (IEEE754Compatible). CSV: `header` says whether names are written first; `bare`: of one row and column, the value's
-    text or bytes alone, without quotes or line end.
+    (IEEE754Compatible). CSV: `header` says whether names are written first; `bare`: of one row and column, the
+    value's text or bytes alone, without quotes or line end.
     """
 
     format: Format

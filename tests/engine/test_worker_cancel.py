@@ -49,7 +49,8 @@ def pg(postgres_database: PostgresServer) -> Iterator[Source]:
     with server.connect() as session:
         session.execute("CREATE TABLE little AS SELECT 1 AS id, 'x'::text AS name")
         session.execute(
-            f"CREATE VIEW big AS SELECT i::int AS id, repeat(md5(i::text), 4) AS name FROM generate_series(1, {ROWS}) i"
+            "CREATE VIEW big AS SELECT i::int AS id, repeat(md5(i::text), 4) AS name "
+            f"FROM generate_series(1, {ROWS}) i"
         )
         session.execute(
             "CREATE VIEW slow AS SELECT 1 AS id, pg_sleep(60)::text AS name WHERE pg_sleep(60) IS NOT NULL"

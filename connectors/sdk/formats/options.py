@@ -52,7 +52,7 @@ class ColumnOptions(ConnectorConfig):
 
 
 class TableOptions(ConnectorConfig):
-    """One table: one or several files of one format. Each field is explained in docs/reference/connectors/files.md."""
+    """One table: one or several files of one format. docs/reference/connectors/files.md explains each field."""
 
     path: str
     format: Format | None = None
