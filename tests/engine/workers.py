@@ -84,9 +84,9 @@ def pids(pool: WorkerPool) -> set[int]:
 
 
 def worker_processes() -> set[int]:
-    """Every worker process below this one, whatever pool it belongs to."""
+    """Every worker process that this one started, whatever pool it belongs to; not those of servers under test."""
     found = set()
-    for child in psutil.Process().children(recursive=True):
+    for child in psutil.Process().children():
         with contextlib.suppress(psutil.Error):
             if "engine.worker" in child.cmdline() and child.status() != psutil.STATUS_ZOMBIE:
                 found.add(child.pid)
