@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -41,7 +42,9 @@ class Plant:
 @pytest.fixture(scope="session")
 def plant(tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer) -> Iterator[Plant]:
     """Started once; tests leave it as they found it."""
-    database = postgres.new_database("end_to_end")
+    # One database a test process: the server is shared by all of them.
+    name = f"end_to_end_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+    database = postgres.new_database(name)
     fill(database)
     with (
         start_fault_proxy(database.host, database.port) as proxy,
@@ -56,7 +59,7 @@ def plant(tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer) ->
         configure(site, database, proxy, source)
         source.route("/torn", invalid_json_at(rows, 50_000))
         yield Plant(site, database, proxy, source)
-    postgres.drop_database("end_to_end")
+    postgres.drop_database(name)
 
 
 def fill(database: PostgresServer) -> None:
