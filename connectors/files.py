@@ -35,11 +35,12 @@ from connectors.sdk.errors import (
 from connectors.sdk.formats.csv import csv_columns, infer_csv, read_csv
 from connectors.sdk.formats.jsonl import infer_jsonl, jsonl_columns, read_jsonl
 from connectors.sdk.formats.options import EXTENSIONS, TableOptions
-from connectors.sdk.formats.parquet import parquet_columns, read_parquet
+from connectors.sdk.formats.parquet import parquet_columns, parquet_statistics, read_parquet
 from connectors.sdk.formats.xlsx import infer_xlsx, read_xlsx, xlsx_columns
 from connectors.sdk.infer import ColumnProposal, TableProposal
 from connectors.sdk.paths import FoundFile, OpenFile, find_files, open_file, open_root, path_parts
 from connectors.sdk.scan import Predicate, ScanRequest, TableName, comparisons
+from connectors.sdk.statistics import GroupStatistics, of_groups, with_columns
 from connectors.sdk.zones import to_instants
 
 LISTED = 1_000
@@ -92,6 +93,22 @@ class Files(Connector):
                 _check_same(options, name, file, columns, others)
                 rows = rows + more if rows is not None and more is not None else None
         return self._table(name, columns, rows)
+
+    def with_statistics(self, table: Table) -> Table:
+        """What the footers of a Parquet table's files say; other formats say nothing."""
+        rows, groups = 0, dict[str, list[GroupStatistics]]()
+        with self._root() as root:
+            options, files = self._files(root, table.name)
+            if options.kind() != "parquet":
+                return table
+            columns, _ = self._columns(root, files[0], options)
+            for file in files:
+                with self._opened(root, file) as opened:
+                    count, found = parquet_statistics(opened, columns)
+                rows += count
+                for column, parts in found.items():
+                    groups.setdefault(column, []).extend(parts)
+        return with_columns(table, {column: of_groups(parts) for column, parts in groups.items()}, rows)
 
     def _table(self, name: TableName, columns: Sequence[SourceColumn], rows: int | None) -> Table:
         return Table(

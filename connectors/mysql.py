@@ -24,8 +24,9 @@ from pymysql.converters import encoders
 from pymysql.cursors import Cursor, SSCursor
 
 from connectors.parts import mysql_catalog as catalog
+from connectors.parts import mysql_statistics as statistics
 from connectors.parts.mysql_errors import connection_error, statement_error
-from connectors.sdk.capabilities import ConnectionCapabilities
+from connectors.sdk.capabilities import ConnectionCapabilities, Table
 from connectors.sdk.connector import ConnectorConfig, Stage
 from connectors.sdk.errors import ConfigurationError, ConnectorError, SourceUnavailableError
 from connectors.sdk.probe import reach, timed
@@ -142,6 +143,16 @@ class Mysql(SqlConnector):
         config = self.config
         rules = catalog.Rules(self.time_zone is not None, config.tinyint1_is_boolean, config.zero_dates == "null")
         return catalog.table_of(name, found, columns, keys, foreign, rules)
+
+    def with_statistics(self, table: Table) -> Table:
+        (indexes,) = self._rows(statistics.INDEXES, parameters=(table.name.name,))
+        sql, ended = statistics.ends_statement(table, indexes)
+        ends = self._rows(sql)[0] if sql else []
+        try:
+            (columns,) = self._rows(statistics.COLUMNS, parameters=(table.name.name,))
+        except ConnectorError:  # MySQL has no such table, and not every user may read MariaDB's
+            columns = []
+        return statistics.with_statistics(table, indexes, ends, ended, columns)
 
     def read(self, reading: Reading) -> Iterator[pa.RecordBatch]:
         """Closing the generator early kills the statement and drops the session without reading on."""

@@ -18,9 +18,10 @@ from psycopg import pq
 from pydantic import Field, SecretStr, model_validator
 
 from connectors.parts import postgres_catalog as catalog
+from connectors.parts import postgres_statistics as statistics
 from connectors.parts.postgres_errors import connection_error, statement_error
 from connectors.sdk.batches import FIRST_ROWS, MOST_BYTES, MOST_ROWS, to_batches
-from connectors.sdk.capabilities import ConnectionCapabilities
+from connectors.sdk.capabilities import ConnectionCapabilities, Table
 from connectors.sdk.connector import ConnectorConfig, Stage
 from connectors.sdk.csv_rows import csv_batches
 from connectors.sdk.errors import ConfigurationError, ConnectorError, SourceTimeoutError
@@ -123,6 +124,10 @@ class Postgres(SqlConnector):
             keys = session.execute(catalog.DESCRIBE_KEYS, {"oid": columns[0][0]}).fetchall() if columns else []
         numeric = self.config.unconstrained_numeric
         return catalog.table_of(name, columns, keys, zone=self.time_zone is not None, numeric=numeric)
+
+    def with_statistics(self, table: Table) -> Table:
+        schema, name = table.name.parts
+        return statistics.with_statistics(table, self._rows(statistics.STATISTICS, {"schema": schema, "table": name}))
 
     def read(self, reading: Reading) -> Iterator[pa.RecordBatch]:
         if reading.small and self._snapshot is None:

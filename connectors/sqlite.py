@@ -20,8 +20,9 @@ import pyarrow as pa
 from pydantic import Field
 
 from connectors.parts import sqlite_catalog as catalog
+from connectors.parts import sqlite_statistics as statistics
 from connectors.sdk.batches import to_batches
-from connectors.sdk.capabilities import ConnectionCapabilities, ForeignKey
+from connectors.sdk.capabilities import ConnectionCapabilities, ForeignKey, Table
 from connectors.sdk.connector import ConnectorConfig, Stage
 from connectors.sdk.errors import (
     ConfigurationError,
@@ -170,6 +171,10 @@ class Sqlite(SqlConnector):
             encoding = session.execute("PRAGMA encoding").fetchone()[0]
         zone = self.time_zone is not None
         return catalog.table_of(name, columns, keys, foreign, rows, zone=zone, utf8=encoding == "UTF-8")
+
+    def with_statistics(self, table: Table) -> Table:
+        with self._guarded(str(table.name)), self._sessions.use() as session:
+            return statistics.with_statistics(table, session)
 
     def read(self, reading: Reading) -> Iterator[pa.RecordBatch]:
         table = self._described.get(TableName((reading.table,)))

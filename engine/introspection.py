@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
-from connectors.sdk import Connector, TableName
+from connectors.sdk import Connector, Table, TableName
 from connectors.sdk.errors import ConnectorError
 from engine.errors import EngineBugError
 from engine.scans import Scan
@@ -39,12 +40,20 @@ def introspect(
     failed: list[dict[str, object]] = []
     for number, name in enumerate(wanted[:MAX_TABLES], 1):
         try:
-            tables.append(table_to_json(connector.describe(name)))
+            tables.append(table_to_json(measured(connector, connector.describe(name))))
         except ConnectorError as error:
             failed.append({"table": str(name), "code": error.code, "message": error.message, "hint": error.hint})
         if number % 100 == 0:
             report({"event": "progress", "done": number, "of": len(wanted)})
     return {"tables": tables, "failed": failed, "left_out": max(0, len(wanted) - MAX_TABLES)}
+
+
+def measured(connector: Connector, table: Table) -> Table:
+    """A described table with its statistics, read now; as it is when they can't be read: nothing depends on them."""
+    try:
+        return replace(connector.with_statistics(table), statistics_at=datetime.now(UTC))
+    except ConnectorError:
+        return table
 
 
 def test_connection(connector: Connector, report: Callable[[dict[str, object]], None]) -> dict[str, object]:

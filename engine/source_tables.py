@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from functools import lru_cache
 from typing import cast
 
@@ -9,6 +11,8 @@ import orjson
 
 from catalog.records import WorkspaceCatalog
 from connectors.sdk import Column, ForeignKey, Op, Support, Table, TableName
+
+COLUMN_STATISTICS = ("distinct_estimate", "null_fraction", "minimum", "maximum")
 
 
 def table_to_json(table: Table) -> dict[str, object]:
@@ -24,6 +28,7 @@ def table_to_json(table: Table) -> dict[str, object]:
                 "orders": column.orders,
                 "binary_text": column.binary_text,
                 "comment": column.comment,
+                **_column_statistics(column),
             }
             for column in table.columns
         ],
@@ -38,7 +43,32 @@ def table_to_json(table: Table) -> dict[str, object]:
         "row_estimate": table.row_estimate,
         "comment": table.comment,
         "naive_timestamps": list(table.naive_timestamps),
+        "indexed": list(table.indexed),
+        "statistics_at": table.statistics_at.isoformat() if table.statistics_at else None,
     }
+
+
+def _column_statistics(column: Column) -> dict[str, object]:
+    """What is known of a column's values; nothing is written of what is not."""
+    values = {name: getattr(column, name) for name in COLUMN_STATISTICS}
+    known = {name: value for name, value in values.items() if value is not None}
+    return {"statistics": known} if known else {}
+
+
+def without_statistics(definition: Mapping[str, object]) -> dict[str, object]:
+    """What a table is, in JSON form, without how much it holds."""
+    columns = [{**column, "statistics": None} for column in cast("list[dict[str, object]]", definition["columns"])]
+    return {**definition, "columns": columns, "row_estimate": None, "indexed": None, "statistics_at": None}
+
+
+def without_bounds(definition: Mapping[str, object]) -> dict[str, object]:
+    """A description for people: the least and greatest values are rows of the source, and are left out."""
+    columns = [dict(column) for column in cast("list[dict[str, object]]", definition["columns"])]
+    for column in columns:
+        known = cast("dict[str, object]", column.get("statistics", {}))
+        if known:
+            column["statistics"] = {name: v for name, v in known.items() if name not in ("minimum", "maximum")}
+    return {**definition, "columns": columns}
 
 
 def table_from_json(data: dict[str, object]) -> Table:
@@ -61,6 +91,7 @@ def _table_from_text(text: bytes) -> Table:
                 orders=column["orders"],
                 binary_text=column["binary_text"],
                 comment=column["comment"],
+                **column.get("statistics", {}),
             )
             for column in data["columns"]
         ),
@@ -75,6 +106,8 @@ def _table_from_text(text: bytes) -> Table:
         row_estimate=data["row_estimate"],
         comment=data["comment"],
         naive_timestamps=tuple(data["naive_timestamps"]),
+        indexed=tuple(data.get("indexed", ())),
+        statistics_at=datetime.fromisoformat(data["statistics_at"]) if data.get("statistics_at") else None,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -25,6 +26,11 @@ class Column:
 
     `orders`: the source sorts this column exactly as DuckDB does (binary collation for text), NULLs placed as asked.
     `binary_text`: text equality and grouping at the source are byte-exact (case, accents, padding).
+
+    The rest are statistics: guesses that may be old, good for choosing between right plans, never for an answer.
+    `distinct_estimate`: how many values. `null_fraction`: which share of the rows is NULL. `minimum`, `maximum`: of
+    numbers and dates, on the number line of `connectors.sdk.statistics`; they are values of rows, so they stay in the
+    catalog and are shown to nobody.
     """
 
     name: str
@@ -34,6 +40,10 @@ class Column:
     orders: bool = False
     binary_text: bool = False
     comment: str = ""
+    distinct_estimate: int | None = None
+    null_fraction: float | None = None
+    minimum: float | None = field(default=None, repr=False)
+    maximum: float | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +62,8 @@ class Table:
     `keys`: sets of columns that the source itself guarantees to be unique and NOT NULL, the primary key first.
     `required_filters`: columns without an equality filter on which the source can't be read.
     `limit`: the source can stop after n rows. `key_lookup`: how many values of an IN it takes well, 0: do not.
-    `row_estimate`: from the source's own catalog, None if unknown.
+    `row_estimate`: from the source's own catalog, None if unknown. `indexed`: columns that lead an index, in which a
+    few keys are found without reading the table. `statistics_at`: when these, and the columns' statistics, were read.
     """
 
     name: TableName
@@ -65,6 +76,8 @@ class Table:
     row_estimate: int | None = None
     comment: str = ""
     naive_timestamps: tuple[str, ...] = field(default=())
+    indexed: tuple[str, ...] = ()
+    statistics_at: datetime | None = None
 
     def column(self, name: str) -> Column | None:
         return next((column for column in self.columns if column.name == name), None)

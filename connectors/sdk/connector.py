@@ -60,6 +60,13 @@ class Connector(ABC):
     def describe(self, name: TableName) -> Table:
         """A table's columns, keys and capabilities, read from the source now. SourceTableMissingError if gone."""
 
+    def with_statistics(self, table: Table) -> Table:
+        """A described table with what the source knows of its size: rows, distinct values, NULLs, bounds, indexes.
+
+        It reads the source's own catalog or a file's footer, on one session, and no more rows than a small table has.
+        """
+        return table
+
     @abstractmethod
     def scan(self, request: ScanRequest) -> Iterator[pa.RecordBatch]:
         """Stream a table's rows. A generator: closing it early frees the session and ends the statement."""

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from pydantic.dataclasses import dataclass
 
 from catalog.records import Connection
+from engine.source_tables import without_bounds
 from server.admin.access import Admin
 from server.admin.bodies import ConnectionBody, Expected, InferBody
 from server.operations import connections as operations
@@ -75,7 +76,7 @@ def connection_routes(state: ServerState) -> APIRouter:
     @router.get("/{name}/tables", summary="The connection's tables as last seen")
     def list_tables(scope: Admin, name: str) -> list[SeenTable]:
         schemas = state.store.workspace(scope).list_schemas(name)
-        return [SeenTable(schema.table, schema.seen_at, dict(schema.definition)) for schema in schemas]
+        return [SeenTable(schema.table, schema.seen_at, without_bounds(schema.definition)) for schema in schemas]
 
     @router.post("/{name}/infer", summary="Propose column types from samples")
     def post_infer(scope: Admin, name: str, body: InferBody) -> ProposedTable:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from engine.source_tables import without_statistics
+
 Definition = Mapping[str, object]
 
 
@@ -20,7 +22,8 @@ class ColumnChange:
 
 @dataclass(frozen=True, slots=True)
 class TableChange:
-    """What is different in one table. `other`: keys, comments, operators, estimates; it breaks no view."""
+    """What is different in one table. `other`: keys, comments, operators; it breaks no view. How much a
+    table holds is no difference."""
 
     table: str
     added: tuple[str, ...] = ()
@@ -57,6 +60,7 @@ def schema_diff(before: Mapping[str, Definition], now: Mapping[str, Definition],
 
 
 def _table_change(table: str, before: Definition, now: Definition) -> TableChange | None:
+    before, now = without_statistics(before), without_statistics(now)
     if before == now:
         return None
     old, new = _columns(before), _columns(now)

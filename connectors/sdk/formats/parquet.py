@@ -17,6 +17,7 @@ from connectors.sdk.columns import SourceColumn, batch_of
 from connectors.sdk.errors import SourceDataError, SourceProtocolError
 from connectors.sdk.paths import OpenFile
 from connectors.sdk.scan import AllOf, AnyOf, Comparison, Op, Predicate
+from connectors.sdk.statistics import GroupStatistics, place
 from connectors.sdk.types import SIMPLE, arrow_type, family
 from connectors.sdk.zones import on_naive
 
@@ -56,6 +57,21 @@ def parquet_columns(file: OpenFile) -> tuple[tuple[SourceColumn, ...], int]:
             SourceColumn(item.name, column_type_of(item.type), item.name) for item in parquet.schema_arrow
         )
         return columns, parquet.metadata.num_rows
+
+
+def parquet_statistics(
+    file: OpenFile, columns: Sequence[SourceColumn]
+) -> tuple[int, dict[str, list[GroupStatistics]]]:
+    """A file's number of rows, and what its footer says of each row group, by exposed column name."""
+    with _opened(file) as parquet:
+        found: dict[str, list[GroupStatistics]] = {column.exposed: [] for column in columns}
+        for group in range(parquet.metadata.num_row_groups):
+            statistics = _Statistics(parquet, group, columns, None)
+            rows = parquet.metadata.row_group(group).num_rows
+            for column in columns:
+                least, greatest, nulls, _ = statistics.of(column.exposed) or (None, None, None, rows)
+                found[column.exposed].append(GroupStatistics(rows, nulls, place(least), place(greatest)))
+        return parquet.metadata.num_rows, found
 
 
 def read_parquet(
