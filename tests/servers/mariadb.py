@@ -12,6 +12,7 @@ import re
 import shutil
 import signal
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -102,11 +103,12 @@ class MariaDBServer:
         stop(self.pid)
 
 
-def start_mariadb(directory: Path, *, owner: int | None = None) -> MariaDBServer:
+def start_mariadb(directory: Path, *, owner: int | None = None, settings: Sequence[str] = ()) -> MariaDBServer:
     """Make a new server below the directory and start it; takes about a second.
 
     As root it runs as the user mysql or nobody, so that the directory must be reachable for others.
-    `owner` is the process whose end ends the server (default: this one).
+    `owner` is the process whose end ends the server (default: this one). `settings`: options after ours, which they
+    overrule.
     Raises ServerMissingError, ServerStartError.
     """
     program = shutil.which("mariadbd", path=SEARCH)
@@ -150,6 +152,7 @@ def start_mariadb(directory: Path, *, owner: int | None = None) -> MariaDBServer
             *(program, "--no-defaults", *run_as, f"--datadir={data}", f"--port={port}"),
             *(f"--socket={directory / 's.sock'}", f"--pid-file={directory / 'server.pid'}"),
             *(f"--init-file={first_statements}", f"--tmpdir={directory}", *SETTINGS),
+            *settings,
         ],
         log=log,
         stop_signal=signal.SIGKILL,  # a clean shutdown takes seconds and saves what nobody reads again

@@ -10,6 +10,7 @@ import importlib.util
 import shutil
 import signal
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -112,11 +113,13 @@ def postgres_programs() -> Path:
     raise ServerMissingError(f"PostgreSQL is not on this machine: {HOW_TO_GET}.")
 
 
-def start_postgres(directory: Path, *, owner: int | None = None) -> PostgresServer:
+def start_postgres(
+    directory: Path, *, owner: int | None = None, settings: Mapping[str, str] | None = None
+) -> PostgresServer:
     """Make a new server below the directory and start it; takes about a second.
 
     As root it runs as the user postgres or nobody, so that the directory must be reachable for others.
-    `owner` is the process whose end ends the server (default: this one).
+    `owner` is the process whose end ends the server (default: this one). `settings`: beside or instead of ours.
     Raises ServerMissingError, ServerStartError.
     """
     programs = postgres_programs()
@@ -129,7 +132,7 @@ def start_postgres(directory: Path, *, owner: int | None = None) -> PostgresServ
     password = new_password()
     initialise(programs, directory, user, password)
     (directory / "data" / "postgresql.auto.conf").write_text(
-        "".join(f"{name} = '{value}'\n" for name, value in SETTINGS.items()), "utf-8"
+        "".join(f"{name} = '{value}'\n" for name, value in (SETTINGS | dict(settings or {})).items()), "utf-8"
     )
     log = directory / "server.log"
     port = free_port()

@@ -1,0 +1,52 @@
+"""TPC-H at scale 0.01, split over PostgreSQL, MariaDB and Parquet: all 22 right, whatever rules are on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from benchmarks.tpch.ask import Reference, ask, rules_without
+from benchmarks.tpch.queries import QUERIES, query
+from benchmarks.tpch.sources import Sources, fill
+from benchmarks.tpch.workspace import TpchWorkspace, opened
+from tests.conftest import missing
+from tests.servers.mariadb import MariaDBServer
+from tests.servers.postgres import PostgresServer
+from tests.servers.process import ServerMissingError
+
+SCALE = 0.01
+
+
+@pytest.fixture(scope="module")
+def sources(
+    postgres_database: PostgresServer, mariadb_database: MariaDBServer, tmp_path_factory: pytest.TempPathFactory
+) -> Sources:
+    """The three sources, filled."""
+    try:
+        return fill(tmp_path_factory.mktemp("tpch"), SCALE, postgres_database, mariadb_database)
+    except ServerMissingError as error:
+        missing(error)
+
+
+@pytest.fixture(scope="module")
+def workspace(sources: Sources) -> Iterator[TpchWorkspace]:
+    """Views over them, and an engine with a worker."""
+    with opened(sources) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def reference(sources: Sources) -> Reference:
+    """DuckDB over the same rows."""
+    return Reference(sources.reference)
+
+
+@pytest.mark.parametrize("number", QUERIES)
+def test_a_query_of_tpch_is_right_with_all_rules_and_with_none(
+    number: int, workspace: TpchWorkspace, reference: Reference
+) -> None:
+    sql = query(number, SCALE)
+    for left_out in ((), ("all",)):
+        asked = ask(workspace, sql, rules_without(left_out))
+        assert reference.difference(asked.answer, sql) is None, left_out
