@@ -151,7 +151,12 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class SourceUse:
-    """What one scan of a run cost. `statement`: its shape with placeholders and key counts, never literals."""
+    """What one scan of a run cost. `statement`: its shape with placeholders and key counts, never literals.
+
+    `counting`: it served the number of all rows, not the rows. `left`: what DuckDB had to do, and why, as shapes.
+    `as_of`: no row is older than this. `snapshot`: all scans of the connection saw one moment. `nulls_made`: values
+    that could not be read and became NULL. `retries`: of the connection in this run, its scans together.
+    """
 
     scan: str
     connection: str
@@ -162,6 +167,11 @@ class SourceUse:
     seconds_to_first_row: float | None = None
     seconds: float = 0.0
     snapshot: bool = False
+    counting: bool = False
+    left: tuple[str, ...] = ()
+    as_of: datetime | None = None
+    nulls_made: int = 0
+    retries: int = 0
 
 
 @dataclass(frozen=True, slots=True)

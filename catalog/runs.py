@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import RowMapping
 
@@ -23,10 +24,12 @@ def add_runs(tx: WorkspaceTransaction, records: Sequence[RunRecord]) -> None:
 
 
 def list_runs(
-    tx: WorkspaceTransaction, limit: int, before: datetime | None, status: str | None
+    tx: WorkspaceTransaction, limit: int, before: datetime | None, status: str | None, principal: str | None = None
 ) -> tuple[RunRecord, ...]:
-    """The newest runs first; `before`: only those that started earlier, for the next page."""
+    """The newest runs first; `before`: only those that started earlier, for the next page; `principal`: its own."""
     conditions = []
+    if principal is not None:
+        conditions.append(runs.c.principal == principal)
     if before is not None:
         conditions.append(runs.c.started_at < before)
     if status is not None:
@@ -64,8 +67,20 @@ def _values(record: RunRecord) -> dict[str, object]:
         "rows": record.rows,
         "bytes": record.bytes,
         "error": _storable(record.error),
-        "sources": [dataclasses.asdict(source) for source in record.sources],
+        "sources": [_source_values(source) for source in record.sources],
     }
+
+
+def _source_values(source: SourceUse) -> dict[str, object]:
+    as_of = source.as_of.isoformat() if source.as_of is not None else None
+    texts = {"statement": _storable(source.statement), "left": [_storable(text) for text in source.left]}
+    return {**dataclasses.asdict(source), **texts, "as_of": as_of}
+
+
+def _source(values: dict[str, Any]) -> SourceUse:
+    as_of = values.get("as_of")
+    moment = datetime.fromisoformat(as_of) if as_of else None
+    return SourceUse(**{**values, "left": tuple(values.get("left", ())), "as_of": moment})
 
 
 def _storable(text: str) -> str:
@@ -88,5 +103,5 @@ def _record(row: RowMapping) -> RunRecord:
         rows=row["rows"],
         bytes=row["bytes"],
         error=row["error"],
-        sources=tuple(SourceUse(**source) for source in row["sources"]),
+        sources=tuple(map(_source, row["sources"])),
     )

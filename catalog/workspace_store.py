@@ -216,11 +216,15 @@ class WorkspaceStore:
     # Runs; `catalog.run_log` writes them
 
     def list_runs(
-        self, limit: int = 100, before: datetime | None = None, status: str | None = None
+        self,
+        limit: int = 100,
+        before: datetime | None = None,
+        status: str | None = None,
+        principal: str | None = None,
     ) -> tuple[RunRecord, ...]:
-        """The newest runs first, at most 1,000; `before`: only those that started earlier."""
+        """The newest runs first, at most 1,000; `before`: only those that started earlier; `principal`: its own."""
         with self._reading() as tx:
-            return runs.list_runs(tx, limit, before, status)
+            return runs.list_runs(tx, limit, before, status, principal)
 
     def get_run(self, run_id: str) -> RunRecord:
         with self._reading() as tx:

@@ -310,6 +310,10 @@ class Rest(Connector):
         parameter = next_parameter(paging, progress.pages, progress.rows, page)
         return None if parameter is None else asked.copy_set_param(*parameter)
 
+    def retries(self) -> int:
+        """Requests that were sent again."""
+        return self._http.retried
+
     def test(self) -> Iterator[Stage]:
         """Stages `dns`, `tcp`, `tls` (https), `login`, `permission`, `first_row` of the first table."""
         port = self._base.port or (443 if self._base.scheme == "https" else 80)

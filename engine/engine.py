@@ -33,6 +33,7 @@ from engine.planner import duckdb_sql, plan_query
 from engine.pool import PoolSettings, WorkerPool, WorkerProcess
 from engine.query import Parameter, Query, parameter_index
 from engine.scans import bind
+from engine.statement_shape import statement_shape
 from engine.tree_key import tree_key
 
 PLAN_CACHE_SIZE = 2_000
@@ -238,14 +239,6 @@ def _plan_key(
     types = tuple(p.sql_type for p in query.parameters)
     shape = tree_key(query.select)
     return catalog.tenant, catalog.workspace, catalog.version, readable, workspace_names, types, shape
-
-
-def statement_shape(select: exp.Query) -> str:
-    """A caller's statement with every literal replaced by `?`."""
-    copy = select.copy()
-    for literal in list(copy.find_all(exp.Literal)):
-        literal.replace(exp.Placeholder())
-    return copy.sql(dialect="duckdb")
 
 
 def output_names(select: exp.Query, plan: Plan, catalog: WorkspaceCatalog) -> tuple[str, ...]:

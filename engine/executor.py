@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
@@ -39,6 +40,8 @@ class Execution:
     def __init__(self, session: duckdb.DuckDBPyConnection, connectors: Mapping[str, Connector], job: Job) -> None:
         self.streams: list[ScanStream] = []
         self.snapshots: dict[str, bool] = {}
+        self._begun: dict[str, datetime] = {}
+        self._retries: dict[str, int] = {}
         self._session = session
         self._connectors = connectors
         self._job = job
@@ -65,6 +68,8 @@ class Execution:
         try:
             for name, connector in self._connectors.items():
                 scans = sum(scan.connection == name for s in statements for scan in s.scans)
+                self._retries[name] = connector.retries()
+                self._begun[name] = datetime.now(UTC)
                 try:
                     self.snapshots[name] = connector.begin(job.run, scans)
                 except ConnectorError as error:
@@ -115,10 +120,15 @@ class Execution:
         return True
 
     def report(self) -> list[dict[str, object]]:
-        """What each scan cost, for the run record."""
+        """What each scan cost, for the run record. `count`: it belongs to the statement that counts, not to the rows.
+
+        `retries` are those of the connection in this run, all its scans together.
+        """
+        counting = len(self._job.count.scans) if self._job.count is not None else 0
         return [
             {
                 "scan": stream.scan.id,
+                "count": number < counting,
                 "connection": stream.scan.connection,
                 "table": tables_of(stream.scan),
                 "rows": stream.rows,
@@ -127,9 +137,21 @@ class Execution:
                 "seconds": stream.seconds,
                 "keys": stream.keys,
                 "snapshot": self.snapshots.get(stream.scan.connection, False),
+                "as_of": self._as_of(stream),
+                "retries": self._retried(stream.scan.connection),
             }
-            for stream in self.streams
+            for number, stream in enumerate(self.streams)
         ]
+
+    def _as_of(self, stream: ScanStream) -> str | None:
+        """No row of the scan is older: when the shared snapshot was taken, else when the source was asked."""
+        name = stream.scan.connection
+        moment = self._begun.get(name) if self.snapshots.get(name) else stream.asked_at
+        return moment.isoformat(timespec="milliseconds") if moment is not None else None
+
+    def _retried(self, name: str) -> int:
+        connector = self._connectors.get(name)
+        return connector.retries() - self._retries.get(name, 0) if connector is not None else 0
 
     def describe(self, statement: Statement) -> list[tuple[str, str]]:
         """(name, type) of each output column, by DuckDB's own rules; reads no source."""

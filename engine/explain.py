@@ -144,31 +144,32 @@ def with_run(explanation: Explanation, result: Mapping[str, Any], seconds: float
     return replace(explanation, scans=tuple(scans), rows=result["rows"], bytes=result["bytes"], seconds=seconds)
 
 
-def _scan(plan: Plan, scan: Scan) -> ScanExplained:
-    stayed, pruned = [], ""
+def left_here(plan: Plan, scan: Scan) -> tuple[str, ...]:
+    """What of a scan's work did not go to its source, and why; no value is in it."""
+    stayed = []
     for note in plan.notes:
-        if note.scan != scan.id or note.text.startswith(PUSHED):
+        # Keys are told by the scan's own keys_from, columns by their number.
+        if note.scan != scan.id or note.text.startswith(PUSHED) or note.rule in ("push_join_keys", "prune_columns"):
             continue
-        if note.rule == "push_join_keys":
-            continue  # told by the scan's own keys_from
-        if note.rule == "prune_columns":
-            pruned = note.text
-        elif note.text.startswith(KEPT):
-            stayed.append(f"{note.text.removeprefix(KEPT)} ({WHY_KEPT})")
-        else:
-            stayed.append(note.text)
+        kept = note.text.startswith(KEPT)
+        stayed.append(f"{note.text.removeprefix(KEPT)} ({WHY_KEPT})" if kept else note.text)
+    return tuple(dict.fromkeys(stayed))
+
+
+def _scan(plan: Plan, scan: Scan) -> ScanExplained:
+    pruned = (note.text for note in plan.notes if note.scan == scan.id and note.rule == "prune_columns")
     return ScanExplained(
         id=scan.id,
         connection=scan.connection,
         table=tables_of(scan),
-        columns_read=pruned,
+        columns_read=next(pruned, ""),
         columns=tuple(column.source for column in scan.columns),
         pushed=tuple(describe(predicate) for predicate in scan.predicates),
         keys_from=tuple(
             f"{keys.target} in (the values of {keys.scan}.{keys.column}, if at most {keys.cap:,})"
             for keys in scan.keys_from
         ),
-        stayed=tuple(dict.fromkeys(stayed)),
+        stayed=left_here(plan, scan),
         order_by=tuple(key.column + (" desc" if key.descending else "") for key in scan.order_by),
         limit=scan.limit,
         row_estimate=scan.row_estimate,

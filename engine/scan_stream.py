@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -42,6 +43,7 @@ class ScanStream:
         self.keys = 0
         self.seconds_to_first_row: float | None = None
         self.seconds = 0.0
+        self.asked_at: datetime | None = None
         self._connector = connector
         self._cancelled = cancelled
         self._limit = queue_bytes
@@ -142,6 +144,7 @@ class ScanStream:
 
     def _open(self) -> Iterator[pa.RecordBatch]:
         """The source's batches: of its table, or of the fragment."""
+        self.asked_at = self.asked_at or datetime.now(UTC)
         fragment = self.scan.fragment
         if fragment is None:
             return self._connector.scan(self.scan.request())

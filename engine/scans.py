@@ -203,7 +203,7 @@ def shape(scan: Scan) -> str:
     if scan.order_by:
         parts.append("order by " + ", ".join(k.column + (" desc" if k.descending else "") for k in scan.order_by))
     if scan.limit is not None:
-        parts.append(f"limit {scan.limit}")
+        parts.append("limit ?")
     return " ".join(parts)
 
 

@@ -100,6 +100,7 @@ class Worker:
         self._jobs: queue.Queue[dict[str, Any]] = queue.Queue()
         self._execution: Execution | None = None
         self._cancelled_run = ""
+        self._last: Execution | None = None
         self._cancelling = threading.Lock()
 
     def listen(self) -> None:
@@ -132,20 +133,25 @@ class Worker:
         while True:
             job = job_from_json(self._jobs.get())
             sink = SocketSink(self._socket)
+            self._last = None
             try:
                 result = self._do(job, sink)
             except EngineError as error:
-                sink.event(error_event(error))
+                self._fail(sink, error)
             except ConnectorError as error:
                 name = next(iter(job.connections), "")
-                sink.event(error_event(source_error(name, error)))
+                self._fail(sink, source_error(name, error))
             except MemoryError:
-                sink.event(error_event(MemoryLimitError("the query needs more memory than a worker may have")))
+                self._fail(sink, MemoryLimitError("the query needs more memory than a worker may have"))
             except Exception as error:
                 # That the API process is gone shows again, and for good, when this event is sent.
-                sink.event(error_event(_bug(error)))
+                self._fail(sink, _bug(error))
             else:
                 sink.event({"event": "done", **result})
+
+    def _fail(self, sink: SocketSink, error: EngineError) -> None:
+        """The job's last message: its error, and what its scans had cost by then."""
+        sink.event({**error_event(error), "sources": self._last.report() if self._last is not None else []})
 
     def _do(self, job: Job, sink: SocketSink) -> dict[str, object]:
         arm_cpu_limit(job.cpu_seconds)
@@ -174,7 +180,7 @@ class Worker:
         raise EngineBugError(f"no job is called {job.kind!r}")
 
     def _run(self, job: Job, connectors: dict[str, Connector], sink: SocketSink) -> dict[str, object]:
-        execution = Execution(self._session, connectors, job)
+        execution = self._last = Execution(self._session, connectors, job)
         with self._cancelling:
             self._execution = execution
             if self._cancelled_run == job.run:

@@ -11,11 +11,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import re
 import secrets
 import socket
-import struct
 import time
 from collections.abc import Callable
 from typing import Any
@@ -24,6 +24,7 @@ from urllib.parse import parse_qs, unquote
 import orjson
 import uvicorn
 
+from catalog.errors import CatalogError
 from catalog.run_log import RunLog
 from catalog.scope import Scope
 from engine.isolation import level, protect_api_process
@@ -43,18 +44,20 @@ from server.errors import (
 )
 from server.odata.routes import Document, odata_answer
 from server.protocol import GuardedProtocol
-from server.request import Request
+from server.receipt import run_record
+from server.request import Request, reset
 from server.request_log import LOGGER, Metrics, configure_logging
 from server.rest.openapi import openapi_json
 from server.rest.routes import rest_answer
 from server.settings import Settings
 from server.sql.to_query import sql_answer
 from server.state import ServerState
-from server.streaming import BrokenAnswerError, Client, Receive, Send, Streaming, run_record
+from server.streaming import BrokenAnswerError, Client, Receive, Send, Streaming
 
 _ODATA = re.compile(rb"/odata(?:/key/(?P<key>[^/]+))?/(?P<workspace>[^/]+)(?P<rest>/.*)?")
 _API = re.compile(rb"/api/v1/(?P<workspace>[^/]+)/(?P<what>data|openapi\.json|sql)(?:/(?P<name>[^/]+))?")
 _ADMIN = re.compile(rb"/api/v1/(?P<workspace>[^/]+)/.+")
+_RUNS = re.compile(rb"/api/v1/[^/]+/runs(?:/[^/]*)?")
 _DOCUMENTS = (b"/docs", b"/api/openapi.json")
 
 
@@ -188,6 +191,8 @@ class Application:
         request.scope["state"]["scope"] = context.scope
         request.scope["state"]["run_id"] = request.run_id
         body = await self._body(request)
+        if request.method == "GET" and _RUNS.fullmatch(request.path):
+            await asyncio.to_thread(self._write_runs)  # who asks for his own last run must find it
         sent = False
 
         async def once() -> dict[str, Any]:
@@ -200,7 +205,8 @@ class Application:
         async def answered(message: Any) -> None:
             if message["type"] == "http.response.start":
                 request.outcome.http_status = message["status"]
-                message["headers"] = [*message["headers"], (b"cache-control", b"private, no-store")]
+                own = ((b"cache-control", b"private, no-store"), (b"viewloom-run", request.run_id.encode()))
+                message["headers"] = [*message["headers"], *own]
             await request.send(message)
 
         try:
@@ -208,6 +214,10 @@ class Application:
         finally:
             if request.method not in ("GET", "HEAD"):
                 self.credentials.forget()
+
+    def _write_runs(self) -> None:
+        with contextlib.suppress(CatalogError):  # else they stay waiting
+            self.runs.flush()
 
     async def _context(self, request: Request, key: str | None, workspace: str, prefix: str = "") -> RequestContext:
         """Who asks, and the catalog as it is for them. A workspace of others looks like none."""
@@ -232,7 +242,7 @@ class Application:
             request.method == "HEAD",
             request.receive,
             request.send,
-            lambda: _reset(transport),
+            lambda: reset(transport),
         )
         await self.streaming.respond(context, answer, client, request.outcome)
 
@@ -345,16 +355,6 @@ class Application:
                 "bytes": outcome.bytes,
             },
         )
-
-
-def _reset(transport: Any) -> None:
-    """Drop a connection with what it has not taken yet; a plain close would keep that in the kernel for minutes."""
-    if transport is None:
-        return
-    channel = transport.get_extra_info("socket")
-    if channel is not None:
-        channel.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()
 
 
 def serve(state: ServerState, on_start: Callable[[], None] | None = None) -> None:

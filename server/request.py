@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import socket
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from catalog.scope import Scope
 from server.answer import RequestContext
-from server.streaming import Outcome, Receive, Send
+from server.receipt import Outcome
+from server.streaming import Receive, Send
 
 _PLAIN = re.compile(r"[A-Za-z0-9._\-]{1,64}")
 
@@ -44,3 +47,13 @@ class Request:
 
     def text_headers(self) -> dict[str, str]:
         return {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers.items()}
+
+
+def reset(transport: Any) -> None:
+    """Drop a connection with what it has not taken yet; a plain close would keep that in the kernel for minutes."""
+    if transport is None:
+        return
+    channel = transport.get_extra_info("socket")
+    if channel is not None:
+        channel.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()

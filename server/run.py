@@ -158,7 +158,7 @@ class Run:
                 elif event["event"] == "done":
                     self.result, self._over = event, True
                 elif event["event"] == "error":
-                    self._over = True
+                    self.result, self._over = {"sources": event.get("sources", [])}, True
                     raise error_from_event(event)
 
     async def _receive(self, worker: WorkerProcess) -> bytes:

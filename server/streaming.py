@@ -11,19 +11,19 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
-from catalog.records import Limits, RunRecord, SourceUse
+from catalog.records import Limits
 from engine.encoders.encoding import Format
 from engine.engine import Engine, Prepared
 from engine.errors import DeadlineError, EngineError, QueryCancelledError
+from engine.job import Job
 from engine.query import Query
-from engine.scans import shape
 from server.answer import Answer, RequestContext
 from server.budgets import Budgets, BudgetSettings
 from server.errors import AnswerHeldError, PathError, ServerError
 from server.read_ahead import ReadAhead
+from server.receipt import Outcome, account
 from server.run import Run
 from server.settings import Settings
 
@@ -51,22 +51,6 @@ class Client:
     abort: Callable[[], None]
 
 
-@dataclass(slots=True)
-class Outcome:
-    """What became of a request, for its run record and log line."""
-
-    status: str = "ok"
-    http_status: int = 200
-    error: str = ""
-    statement: str = ""
-    rows: int = 0
-    bytes: int = 0
-    sources: tuple[SourceUse, ...] = ()
-    seconds_planned: float = 0.0
-    seconds_queued: float = 0.0
-    seconds_to_head: float = 0.0
-
-
 class Streaming:
     """Runs answers. One object per server; nothing of a request outlives it."""
 
@@ -89,11 +73,12 @@ class Streaming:
         started = time.monotonic()
         gone = asyncio.create_task(_gone(client.receive))
         run: Run | None = None
+        prepared: Prepared
+        counting: Prepared | None
         ahead = ReadAhead(self._settings.data_directory, self._settings.read_ahead_mb * 1024 * 1024)
         try:
-            job_and_plan = await _first(self._plan(context, answer, client), gone)
+            job, prepared, counting = await _first(self._plan(context, answer, client), gone)
             outcome.seconds_planned = time.monotonic() - started
-            job, prepared = job_and_plan
             outcome.statement = prepared.shape
             limit = answer.limits.timeout or self._settings.query_timeout
             open_for = min(limit, answer.limits.max_source_time or self._settings.max_source_time)
@@ -128,10 +113,14 @@ class Streaming:
             gone.cancel()
             if run is not None:
                 await run.cancel()
-                _account(outcome, run)
+                account(outcome, run.result, prepared, counting)
+                if outcome.status == "ok" and isinstance(run.error, DeadlineError):
+                    outcome.status, outcome.error = "broken", run.error.code
             ahead.close()
 
-    async def _plan(self, context: RequestContext, answer: Answer, client: Client) -> tuple[Any, Prepared]:
+    async def _plan(
+        self, context: RequestContext, answer: Answer, client: Client
+    ) -> tuple[Job, Prepared, Prepared | None]:
         prepared = await self._prepared(answer.query, context)
         count = (await self._prepared(answer.count, context), answer.count) if answer.count else None
         encoding = answer.encoding if answer.encoding.names else replace(answer.encoding, names=prepared.names)
@@ -147,7 +136,7 @@ class Streaming:
             count,
             self._settings.cpu_seconds,
         )
-        return job, prepared
+        return job, prepared, count[0] if count else None
 
     async def _prepared(self, query: Query, context: RequestContext) -> Prepared:
         readable = context.scope.publications
@@ -318,51 +307,3 @@ def _headers(
     if head["count"] is not None and answer.count_header:
         headers.append((answer.count_header.lower().encode(), str(head["count"]).encode()))
     return headers + [(name.lower().encode(), value.encode("latin-1")) for name, value in answer.headers]
-
-
-def _account(outcome: Outcome, run: Run) -> None:
-    """What the worker reported, into the outcome."""
-    outcome.rows = int(run.result.get("rows", 0))
-    outcome.sources = tuple(
-        SourceUse(
-            scan=str(used["scan"]),
-            connection=str(used["connection"]),
-            table=str(used["table"]),
-            statement=_scan_shape(run, str(used["scan"]), int(used.get("keys", 0))),
-            rows=int(used["rows"]),
-            bytes=int(used["bytes"]),
-            seconds_to_first_row=used["seconds_to_first_row"],
-            seconds=float(used["seconds"]),
-            snapshot=bool(used["snapshot"]),
-        )
-        for used in run.result.get("sources", [])
-    )
-    if outcome.status == "ok" and isinstance(run.error, DeadlineError):
-        outcome.status, outcome.error = "broken", run.error.code
-
-
-def _scan_shape(run: Run, scan_id: str, keys: int) -> str:
-    statements = [s for s in (run.job.count, run.job.statement) if s is not None]
-    text = next((shape(scan) for s in statements for scan in s.scans if scan.id == scan_id), "")
-    return f"{text} for {keys} keys" if keys else text
-
-
-def run_record(context: RequestContext, publications: tuple[str, ...], outcome: Outcome, started: float) -> RunRecord:
-    """The record that is kept of a run: no row, no literal."""
-    seconds = time.time() - started
-    return RunRecord(
-        id=context.run_id,
-        tenant=context.scope.tenant,
-        workspace=context.scope.workspace,
-        principal=context.scope.principal,
-        protocol=context.protocol,
-        publications=publications,
-        statement=outcome.statement,
-        status=outcome.status,
-        started_at=datetime.fromtimestamp(started, UTC),
-        seconds=seconds,
-        rows=outcome.rows,
-        bytes=outcome.bytes,
-        error=outcome.error,
-        sources=outcome.sources,
-    )

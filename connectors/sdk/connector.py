@@ -89,6 +89,10 @@ class Connector(ABC):
     def end(self) -> None:
         """The query is over: sessions go back to idle, none holds a transaction open."""
 
+    def retries(self) -> int:
+        """How often it asked again what a source had refused or broken off, since it was made."""
+        return 0
+
     @abstractmethod
     def cancel(self) -> None:
         """End everything that runs for the current query, at the source too; scans raise ScanCancelledError."""

@@ -100,6 +100,7 @@ class HttpClient:
         self._sockets: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._next_request = 0.0
+        self.retried = 0
 
     def check_origin(self, url: httpx.URL) -> None:
         """SourceProtocolError if an address that the source sent is not of the configured origin."""
@@ -241,6 +242,8 @@ class HttpClient:
         seconds = min(asked, MAX_RETRY_AFTER) if asked is not None else backoff
         if not error.retryable or attempt > self._limits.retries or seconds >= allowance.seconds:
             raise error
+        with self._lock:
+            self.retried += 1
         since = time.monotonic()
         pause(seconds, cancelled)
         allowance.wait(since)

@@ -30,6 +30,7 @@ from engine.rules.scopes import (
     sources_of,
 )
 from engine.scans import describe
+from engine.statement_shape import statement_shape
 
 
 def push_filters(plan: Plan, tables: Mapping[str, Table]) -> Plan:
@@ -108,7 +109,7 @@ def _push(
         if pushed is not None and (keeps_null or rejects_null(pushed.predicate)):
             found[scan].append(pushed.predicate)
         elif all(column.table == alias for column in condition.find_all(exp.Column)):
-            refused[scan].append(_shape(condition))
+            refused[scan].append(statement_shape(condition))
         return
     if not isinstance(source, Scope) or not referenced_once(source, all_scopes):
         return
@@ -175,12 +176,3 @@ def _inside(condition: exp.Expr, alias: str, derived: Scope, arm: Scope) -> exp.
         else:
             column.replace(replacement)
     return copy if known else None
-
-
-def _shape(condition: exp.Expr) -> str:
-    """A condition's text with its literals replaced, so that EXPLAIN and logs hold no value."""
-    copy = condition.copy()
-    for literal in list(copy.find_all(exp.Literal)):
-        if literal is not copy:
-            literal.replace(exp.Placeholder())
-    return copy.sql(dialect="duckdb")

@@ -17,6 +17,7 @@ from engine.plan import Note, Plan
 from engine.predicates import conjuncts, push
 from engine.rules.scopes import is_aggregate, output_column, scan_of, scopes, sources_of
 from engine.scans import Scan
+from engine.statement_shape import statement_shape
 
 
 def push_limit(plan: Plan, tables: Mapping[str, Table]) -> Plan:
@@ -52,7 +53,7 @@ def _limit(plan: Plan, scan: Scan, table: Table) -> Scan | str:
         spelled = next((c for c in scan.columns if column is not None and c.name == column.name), None)
         described = table.column(spelled.source) if spelled else None
         if described is None or not described.orders:
-            return f"the source does not sort {term.this.sql(dialect='duckdb')} as DuckDB does"
+            return f"the source does not sort {statement_shape(term.this)} as DuckDB does"
         keys.append(SortKey(described.name, bool(term.args.get("desc")), bool(term.args.get("nulls_first"))))
     if not all_pushed_exactly(chain, scan, table, plan):
         return "a filter is left to DuckDB"

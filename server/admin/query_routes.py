@@ -74,14 +74,12 @@ def query_routes(state: ServerState) -> APIRouter:
         status: str | None = None,
     ) -> list[RunRecord]:
         """An admin sees all runs, anybody else their own."""
-        workspace = state.store.workspace(scope)
-        if scope.is_admin:
-            return list(workspace.list_runs(limit, before, status))
-        found = workspace.list_runs(MAX_RUNS, before, status)
-        return [run for run in found if run.principal == scope.principal][:limit]
+        principal = None if scope.is_admin else scope.principal
+        return list(state.store.workspace(scope).list_runs(limit, before, status, principal))
 
     @router.get("/runs/{run_id}", tags=["runs"], summary="One run: what it asked of the sources, and what it cost")
     def get_run(scope: Reader, run_id: str) -> RunRecord:
+        """For an admin, and for who ran it; to everybody else it looks like one that never was."""
         run = state.store.workspace(scope).get_run(run_id)
         if not scope.is_admin and run.principal != scope.principal:
             raise NotFoundError("run", run_id)

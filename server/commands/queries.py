@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
 
+from catalog.records import RunRecord
 from server.commands.report import print_json, print_table
 from server.commands.target import Target, on_workspace
 
@@ -115,11 +118,27 @@ def show_run(target: Target, run_id: str) -> None:
     click.echo(f"{run.id}  {run.status} {run.error}".rstrip())
     click.echo(f"{run.protocol}, by {run.principal}, {run.started_at:%Y-%m-%d %H:%M:%S} UTC, {run.seconds:.3f} s")
     click.echo(f"{run.rows:,} rows, {run.bytes:,} bytes\n\n{run.statement}\n")
-    print_table(
-        ("source", "rows", "bytes", "first row", "seconds", "asked for"),
-        [
-            (f"{s.connection}.{s.table}", s.rows, s.bytes, s.seconds_to_first_row, f"{s.seconds:.3f}", s.statement)
-            for s in run.sources
-        ],
-        empty="No source was read.",
-    )
+    for line in run_lines(run):
+        click.echo(line)
+
+
+def run_lines(run: RunRecord) -> Iterator[str]:
+    """What a run asked of its sources, for people."""
+    if not run.sources:
+        yield "No source was read."
+    for source in run.sources:
+        counting = " (for the number of all rows)" if source.counting else ""
+        yield f"{source.scan}  {source.connection}.{source.table}{counting}"
+        yield f"    asked for  {source.statement}"
+        yield from (f"    left here  {text}" for text in source.left)
+        first = (
+            f"first after {source.seconds_to_first_row:.3f} s, " if source.seconds_to_first_row is not None else ""
+        )
+        yield f"    read       {source.rows:,} rows, {source.bytes:,} bytes, {first}all after {source.seconds:.3f} s"
+        if source.as_of is not None:
+            moment = "one snapshot of the connection" if source.snapshot else "no snapshot shared with other scans"
+            yield f"    as of      {source.as_of:%Y-%m-%d %H:%M:%S.%f}"[:-3] + f" UTC, {moment}"
+        if source.nulls_made:
+            yield f"    nulls      {source.nulls_made:,} values could not be read and became NULL"
+        if source.retries:
+            yield f"    retries    {source.retries:,} requests of the connection were sent again"

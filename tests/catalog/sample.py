@@ -41,7 +41,24 @@ def run(run_id: str, tenant: str = "acme", **fields: object) -> RunRecord:
         protocol="odata",
         publications=("orders",),
         statement="SELECT * FROM orders WHERE id = ?",
-        sources=(SourceUse("s1", "erp", "main.orders", "SELECT … WHERE id = ?", 3, 100, 0.01, 0.2, True),),
+        sources=(
+            SourceUse(
+                "s1",
+                "erp",
+                "main.orders",
+                "SELECT … WHERE id = ?",
+                3,
+                100,
+                0.01,
+                0.2,
+                True,
+                False,
+                ("lower(note) = ?",),
+                datetime(2026, 11, 20, 8, tzinfo=UTC),
+                2,
+                1,
+            ),
+        ),
         **given,  # type: ignore[arg-type]
     )
 

@@ -41,7 +41,7 @@ SELECT id FROM c.bare LIMIT 5;
 -- name: not by an expression
 SELECT id FROM c.exact ORDER BY n + 1 LIMIT 5;
 --> s0 exact(id, n, t, d, ok, x)
---> note s0: the source does not sort "exact"."n" + 1 as DuckDB does
+--> note s0: the source does not sort "exact"."n" + ? as DuckDB does
 
 -- name: through a view
 SELECT key FROM renamed WHERE number = 3 ORDER BY text LIMIT 2;
