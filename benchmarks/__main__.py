@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import bulk, key_lookup, rows_moved, slow_client, slow_others
+from benchmarks import bulk, key_lookup, planning, rows_moved, slow_client, slow_others
 from benchmarks.machine import describe_machine
 from benchmarks.measure import ROOT, progress
 from benchmarks.report import Report
@@ -19,6 +19,7 @@ FIGURES: dict[str, Callable[[Rig], Report]] = {
     "key_lookup": key_lookup.run,
     "bulk": bulk.run,
     "slow_client": slow_client.run,
+    "planning": planning.run,
     "rows_moved": rows_moved.run,
     "slow_others": slow_others.run,
 }

@@ -42,6 +42,19 @@ class Sql(DuckDB):
 
 _OPEN = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE}
 _CLOSE = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END}
+# A chain of operators is a tree as deep as it is long: `a || b || c …`. AND and OR are none (see `balanced`).
+_OPERATORS = {
+    TokenType.PLUS, TokenType.DASH, TokenType.STAR, TokenType.SLASH, TokenType.DIV, TokenType.MOD, TokenType.DPIPE,
+    TokenType.AMP, TokenType.PIPE, TokenType.CARET, TokenType.TILDE, TokenType.DCOLON, TokenType.ARROW,
+    TokenType.DARROW, TokenType.EQ, TokenType.NEQ, TokenType.LT, TokenType.LTE, TokenType.GT, TokenType.GTE,
+    TokenType.DSTAR, TokenType.IS, TokenType.LIKE, TokenType.ILIKE, TokenType.COLLATE,
+}  # fmt: skip
+_ENDS_CHAIN = {
+    TokenType.COMMA, TokenType.AND, TokenType.OR, TokenType.SELECT, TokenType.FROM, TokenType.WHERE, TokenType.ON,
+    TokenType.GROUP_BY, TokenType.ORDER_BY, TokenType.HAVING, TokenType.WHEN, TokenType.THEN, TokenType.ELSE,
+    TokenType.JOIN, TokenType.LIMIT, TokenType.QUALIFY,
+}  # fmt: skip
+_SET_OPERATORS = {TokenType.UNION, TokenType.INTERSECT, TokenType.EXCEPT}
 _PREFIX = {
     TokenType.NOT, TokenType.DASH, TokenType.PLUS, TokenType.TILDE, TokenType.FROM, TokenType.PARAMETER,
     TokenType.INTERVAL, TokenType.EXISTS, TokenType.DISTINCT, TokenType.ALL, TokenType.ANY,
@@ -139,22 +152,36 @@ def _check_caps(text: str, max_bytes: int, max_tokens: int) -> None:
 
 
 def nesting(tokens: list[Token]) -> int:
-    """The deepest nesting of brackets, CASE, runs of prefix words and chains of `[…][…]`, counted without parsing.
+    """The deepest nesting of brackets, CASE, runs of prefix words, chains of operators, of set operations and of
+    `[…][…]`, counted without parsing.
 
-    Chains count because the parser's time grows with the square of their length.
+    Chains count because they are trees as deep as they are long; of `[…][…]` the parser's time grows with the square.
     """
-    depth = deepest = run = chain = 0
+    deepest = depth = run = brackets = 0
+    chains, unions = [0], [0]  # of each open bracket
     before: TokenType | None = None
     for token in tokens:
-        if token.token_type is TokenType.L_BRACKET:
-            chain = chain + 1 if before is TokenType.R_BRACKET else 0
-        before = token.token_type
-        if token.token_type in _OPEN:
+        kind = token.token_type
+        if kind is TokenType.L_BRACKET:
+            brackets = brackets + 1 if before is TokenType.R_BRACKET else 0
+        before = kind
+        if kind in _OPEN:
+            chains.append(0)
+            unions.append(0)
             depth += 1
-        elif token.token_type in _CLOSE:
-            depth = max(0, depth - 1)
-        run = run + 1 if token.token_type in _PREFIX else 0
-        deepest = max(deepest, depth + run + 40 * chain)
+        elif kind in _CLOSE and len(chains) > 1:
+            depth -= 1 + chains.pop() + unions.pop()
+        elif kind in _OPERATORS and not run:  # else a sign, which is a prefix word
+            chains[-1] += 1
+            depth += 1
+        elif kind in _SET_OPERATORS:
+            unions[-1] += 1
+            depth += 1
+        if kind in _ENDS_CHAIN or kind in _SET_OPERATORS:
+            depth -= chains[-1]
+            chains[-1] = 0
+        run = run + 1 if kind in _PREFIX else 0
+        deepest = max(deepest, depth + run + 40 * brackets)
     return deepest
 
 

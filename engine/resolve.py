@@ -20,6 +20,7 @@ from sqlglot.optimizer.qualify import qualify
 
 from catalog.records import WorkspaceCatalog
 from connectors.sdk import Table
+from engine.balanced import balance
 from engine.dialects import DIALECTS
 from engine.errors import QueryTooLargeError, SourceError, UnknownColumnError, UnknownNameError
 from engine.parse import MAX_VIEW_BYTES, MAX_VIEW_TOKENS, parse_query, place
@@ -124,10 +125,11 @@ def resolve_workspace(select: exp.Query, catalog: WorkspaceCatalog, view: str = 
 
 
 def normalized(select: exp.Query) -> exp.Query:
-    """A copy with every identifier in lower case."""
+    """A copy with every identifier in lower case, and without deep chains of AND and OR."""
     tree = normalize_identifiers(select.copy(), dialect="duckdb")
     for identifier in tree.find_all(exp.Identifier):
         identifier.set("this", identifier.name.lower())
+    balance(tree)
     return tree
 
 

@@ -32,25 +32,28 @@ from engine.rules.scopes import (
 from engine.scans import describe
 from engine.statement_shape import statement_shape
 
+MOST_STEPS = 1_000  # a chain of 266 views, each with a filter, would take 35,000; what is not pushed stays here
+
 
 def push_filters(plan: Plan, tables: Mapping[str, Table]) -> Plan:
     """Each scan gets every predicate that some kept condition implies and its source declares."""
-    found: dict[str, list[Predicate]] = {scan.id: [] for scan in plan.scans}
-    refused: dict[str, list[str]] = {scan.id: [] for scan in plan.scans}
-    all_scopes = scopes(plan.select)
-    for scope in all_scopes:
+    pushing = _Pushing(plan, tables)
+    for scope in pushing.all_scopes:
         select = scope.expression
         if not isinstance(select, exp.Select) or not joins_are_plain(select):
             continue
         for condition, aliases in _conditions(scope):
+            named = {column.table for column in condition.find_all(exp.Column)}
             for alias in aliases:
-                _push(scope, alias, condition, plan, tables, all_scopes, found, refused, True)
+                if alias in named:
+                    pushing.push(scope, alias, condition, True)
     scans, notes = [], []
     for scan in plan.scans:
-        predicates = tuple(dict.fromkeys(found[scan.id]))
+        predicates = tuple(dict.fromkeys(pushing.found[scan.id]))
         scans.append(replace(scan, predicates=predicates))
         notes += [Note("push_filters", scan.id, f"pushed {describe(predicate)}") for predicate in predicates]
-        notes += [Note("push_filters", scan.id, f"kept here: {text}") for text in dict.fromkeys(refused[scan.id])]
+        kept = dict.fromkeys(pushing.refused[scan.id])
+        notes += [Note("push_filters", scan.id, f"kept here: {text}") for text in kept]
     return plan.with_scans(scans, notes)
 
 
@@ -76,59 +79,72 @@ def _conditions(scope: Scope) -> list[tuple[exp.Expr, list[str]]]:
     return terms
 
 
-def _push(
-    scope: Scope,
-    alias: str,
-    condition: exp.Expr,
-    plan: Plan,
-    tables: Mapping[str, Table],
-    all_scopes: list[Scope],
-    found: dict[str, list[Predicate]],
-    refused: dict[str, list[str]],
-    keeps_null: bool,
-) -> None:
-    """Push one condition toward one source of a scope, down through derived tables of plain columns.
+class _Pushing:
+    """One run of the rule: what it found for each scan, and what it knows of the tree's scopes."""
 
-    `keeps_null`: no join on the way down from the condition can supply NULLs for its columns; this scope's own joins
-    are looked at here.
-    """
-    keeps_null = keeps_null and alias not in null_supplied(scope.expression)
-    source = sources_of(scope).get(alias)
-    if source is None or not any(column.table == alias for column in condition.find_all(exp.Column)):
-        return
-    if condition.find(exp.Query, exp.Window, exp.AggFunc):
-        return
-    scan = scan_of(source)
-    if scan is not None and scan in tables:
-        spelling = {c.name: c.source for c in next(s for s in plan.scans if s.id == scan).columns}
+    def __init__(self, plan: Plan, tables: Mapping[str, Table]) -> None:
+        self.all_scopes = scopes(plan.select)
+        self.found: dict[str, list[Predicate]] = {scan.id: [] for scan in plan.scans}
+        self.refused: dict[str, list[str]] = {scan.id: [] for scan in plan.scans}
+        self._tables = tables
+        self._types = plan.parameter_types
+        self._spelling = {scan.id: {c.name: c.source for c in scan.columns} for scan in plan.scans}
+        self._supplied: dict[int, set[str]] = {}
+        self._steps = 0
+
+    def push(self, scope: Scope, alias: str, condition: exp.Expr, keeps_null: bool) -> None:
+        """Push one condition toward one source of a scope, down through derived tables of plain columns.
+
+        `keeps_null`: no join on the way down from the condition can supply NULLs for its columns; this scope's own
+        joins are looked at here.
+        """
+        self._steps += 1
+        source = sources_of(scope).get(alias)
+        if source is None or self._steps > MOST_STEPS or condition.find(exp.Query, exp.Window, exp.AggFunc):
+            return
+        keeps_null = keeps_null and alias not in self._null_supplied(scope)
+        scan = scan_of(source)
+        if scan is not None and scan in self._tables:
+            self._give(scan, alias, condition, keeps_null)
+        elif isinstance(source, Scope):
+            self._descend(source, alias, condition, keeps_null)
+
+    def _give(self, scan: str, alias: str, condition: exp.Expr, keeps_null: bool) -> None:
+        spelling = self._spelling[scan]
 
         def locate(column: exp.Column) -> str | None:
             return spelling.get(column.name) if column.table == alias else None
 
-        pushed = push(condition, tables[scan], locate, plan.parameter_types)
+        pushed = push(condition, self._tables[scan], locate, self._types)
         if pushed is not None and (keeps_null or rejects_null(pushed.predicate)):
-            found[scan].append(pushed.predicate)
+            self.found[scan].append(pushed.predicate)
         elif all(column.table == alias for column in condition.find_all(exp.Column)):
-            refused[scan].append(statement_shape(condition))
-        return
-    if not isinstance(source, Scope) or not referenced_once(source, all_scopes):
-        return
-    if isinstance(source.expression, exp.SetOperation) and any(
-        source.expression.args.get(name) for name in ("limit", "offset", "fetch")
-    ):
-        return
-    if is_recursive(source) or not _arms_agree(source, condition, alias, tables):
-        return
-    for arm in inner_selects(source):
-        inner = _inside(condition, alias, source, arm)
-        if inner is None:
-            continue
-        columns = list(inner.find_all(exp.Column))
-        own = [column for column in columns if column.table in sources_of(arm)]
-        if not own or not passes_filters(arm, own) or not joins_are_plain(arm.expression):
-            continue
-        for name in dict.fromkeys(column.table for column in own):
-            _push(arm, name, inner, plan, tables, all_scopes, found, refused, keeps_null)
+            self.refused[scan].append(statement_shape(condition))
+
+    def _descend(self, source: Scope, alias: str, condition: exp.Expr, keeps_null: bool) -> None:
+        if not referenced_once(source, self.all_scopes):
+            return
+        if isinstance(source.expression, exp.SetOperation) and any(
+            source.expression.args.get(name) for name in ("limit", "offset", "fetch")
+        ):
+            return
+        if is_recursive(source) or not _arms_agree(source, condition, alias, self._tables):
+            return
+        for arm in inner_selects(source):
+            inner = _inside(condition, alias, source, arm)
+            if inner is None:
+                continue
+            own = [column for column in inner.find_all(exp.Column) if column.table in sources_of(arm)]
+            if not own or not passes_filters(arm, own) or not joins_are_plain(arm.expression):
+                continue
+            for name in dict.fromkeys(column.table for column in own):
+                self.push(arm, name, inner, keeps_null)
+
+    def _null_supplied(self, scope: Scope) -> set[str]:
+        known = self._supplied.get(id(scope))
+        if known is None:
+            known = self._supplied[id(scope)] = null_supplied(scope.expression)
+        return known
 
 
 def null_supplied(select: exp.Expr) -> set[str]:

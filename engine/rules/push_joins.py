@@ -85,7 +85,8 @@ class _Joining:
         if not inner and kept:
             raise InexactError("a condition of the join is not the source's")
         columns = [column for column in self._scope.columns if column.table in chosen]
-        columns = [column for column in columns if not self._leaves(column, chosen, inner)]
+        leaving = self._leaving(chosen, inner)
+        columns = [column for column in columns if id(column) not in leaving]
         made: list[tuple[exp.Column, exp.Expr]] = []
         for column in columns:
             made.append((column, self._over(self.relation.expand(column), statement, scan_id)))
@@ -212,24 +213,17 @@ class _Joining:
         exact = [term for term in self.relation.where if _is_exact(term, statement)]
         return exact, [term for term in self.relation.where if term not in exact]
 
-    def _leaves(self, column: exp.Column, chosen: set[str], inner: bool) -> bool:
-        """Whether a column stands in a condition that leaves: of chosen sources only, or of a chosen join."""
-        term: exp.Expr = column
-        while term.parent is not None and not isinstance(term.parent, exp.Where | exp.Join):
-            if isinstance(term.parent, exp.Select):
-                return False
-            term = term.parent
-        if not isinstance(term.parent, exp.Where | exp.Join):
-            return False
-        owner = term.parent
-        if owner.parent is not self._select:
-            return False
-        if not inner:
-            return isinstance(owner, exp.Join) and owner.this.alias_or_name in chosen
-        for part in conjuncts(term):
-            if any(node is column for node in part.find_all(exp.Column)):
-                return self._is_own(part, chosen)
-        return False
+    def _leaving(self, chosen: set[str], inner: bool) -> set[int]:
+        """The columns (by identity) of conditions that leave: of chosen sources only, or of a chosen join."""
+        terms = []
+        where = self._select.args.get("where")
+        if inner:
+            terms += conjuncts(where.this if where else None)
+        for join in self._joins:
+            if inner or join.this.alias_or_name in chosen:
+                terms += conjuncts(join.args.get("on"))
+        own = [term for term in terms if not inner or self._is_own(term, chosen)]
+        return {id(column) for term in own for column in term.find_all(exp.Column)}
 
     def _is_own(self, term: exp.Expr, chosen: set[str]) -> bool:
         return {c.table for c in term.find_all(exp.Column)} <= chosen and not term.find(exp.Query)

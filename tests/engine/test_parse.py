@@ -268,8 +268,9 @@ def test_text_that_ends_in_the_middle_is_a_query_error(text: str) -> None:
     "text",
     ["SELECT '" + "x" * MAX_BYTES + "'", "SELECT " + "1," * MAX_TOKENS + "1", "SELECT " + "(" * 201 + "1" + ")" * 201,
      "SELECT " + "NOT " * 300 + "a", "SELECT " + "- " * 300 + "1", "SELECT a" + "[1]" * 300, "FROM " * 300 + "t",
-     "SELECT " + "CASE WHEN " * 300 + "1" + " THEN 1 END" * 300, "SELECT " + "@" * 300 + "1"],
-    ids=["bytes", "tokens", "brackets", "not", "minus", "subscripts", "from", "case", "abs"],
+     "SELECT " + "CASE WHEN " * 300 + "1" + " THEN 1 END" * 300, "SELECT " + "@" * 300 + "1",
+     "SELECT " + "||".join("a" * 300), " UNION ALL ".join(["SELECT 1"] * 300)],
+    ids=["bytes", "tokens", "brackets", "not", "minus", "subscripts", "from", "case", "abs", "chain", "unions"],
 )  # fmt: skip
 def test_past_a_cap_nothing_is_parsed(text: str) -> None:
     before = time.thread_time()
@@ -284,21 +285,23 @@ def test_depth_is_counted_over_brackets_prefixes_and_chains() -> None:
     assert nesting(tokenize("((1))", dialect="duckdb")) == 2
     assert nesting(tokenize("(not - 1)", dialect="duckdb")) == 3
     assert nesting(tokenize("a[1][2][3]", dialect="duckdb")) >= 3
+    assert 3 <= nesting(tokenize("a + b * c || d, a + (b + c), a AND b AND c", dialect="duckdb")) <= 4
+    assert nesting(tokenize("select 1 union select 2 union all select 3", dialect="duckdb")) == 2
 
 
 FILL: dict[str, Callable[[int], str]] = {
     "columns": lambda n: "SELECT " + ",".join(["a"] * (n // 2 - 1)) + " FROM t",
     "and": lambda n: "SELECT 1 FROM t WHERE " + " AND ".join(["a"] * (n // 2 - 3)),
-    "plus": lambda n: "SELECT " + "+".join(["a"] * (n // 2 - 1)),
-    "casts": lambda n: "SELECT a" + "::int" * (n // 2 - 1),
+    "plus": lambda n: "SELECT " + ",".join(["+".join(["a"] * 190)] * (n // 400)),
+    "casts": lambda n: "SELECT " + ",".join(["a" + "::int" * 190] * (n // 400)),
     "dots": lambda n: "SELECT a" + ".b" * (n // 2 - 1),
-    "nulls": lambda n: "SELECT a" + " IS NULL" * (n // 2 - 1),
-    "unions": lambda n: " UNION ".join(["SELECT 1"] * (n // 3)),
-    "lambdas": lambda n: "SELECT list_transform(l, " + " -> ".join(["x"] * (n // 2 - 4)) + ")",
+    "nulls": lambda n: "SELECT " + ",".join(["a" + " IS NULL" * 190] * (n // 400)),
+    "unions": lambda n: " UNION ".join(["SELECT " + ",".join("1" * 8)] * 200),
+    "lambdas": lambda n: "SELECT list_transform(l, " + " -> ".join(["x"] * 190) + ")",
     "subscripts": lambda n: "SELECT " + ",".join(["a" + "[1]" * 5] * (n // 17 - 1)),
     "lists": lambda n: "SELECT [" + ",".join(["[1]"] * (n // 4 - 1)) + "]",
     "structs": lambda n: "SELECT {" + ",".join(["'a': 1"] * (n // 4 - 1)) + "}",
-    "arrows": lambda n: "SELECT a" + "->'b'" * (n // 2 - 1),
+    "arrows": lambda n: "SELECT " + ",".join(["a" + "->'b'" * 190] * (n // 400)),
     "nested": lambda n: "SELECT a FROM " + "(SELECT a FROM " * (MAX_DEPTH - 1) + "t" + ")" * (MAX_DEPTH - 1),
 }
 

@@ -1,0 +1,33 @@
+"""Long chains of AND and OR as balanced trees.
+
+A parser makes of 1,000 terms a tree 1,000 deep, and whatever climbs from a term to its SELECT then takes a million
+steps. Both connectives are associative in three-valued logic, so the tree may have any shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+SHORT_CHAIN = 8
+
+
+def balance(tree: exp.Expr) -> exp.Expr:
+    """The same tree; its chains of more than 8 terms are log2(n) deep. Changes the tree in place."""
+    for kind in (exp.And, exp.Or):
+        heads = [node for node in tree.find_all(kind) if type(node.parent) is not kind]
+        for head in heads:
+            terms = list(head.flatten(unnest=False))
+            if len(terms) > SHORT_CHAIN:
+                halves = len(terms) // 2
+                head.set("this", _joined(kind, terms[:halves]))
+                head.set("expression", _joined(kind, terms[halves:]))
+    return tree
+
+
+def _joined(kind: type[exp.And] | type[exp.Or], terms: Sequence[exp.Expr]) -> exp.Expr:
+    if len(terms) == 1:
+        return terms[0]
+    halves = len(terms) // 2
+    return kind(this=_joined(kind, terms[:halves]), expression=_joined(kind, terms[halves:]))
