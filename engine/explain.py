@@ -28,6 +28,8 @@ PUSHED = "pushed "
 KEPT = "kept here: "
 WHY_KEPT = "the source does not declare it for this column, or an outer join could let NULLs through"
 
+OFF, OFF_ROWS = 10, 100
+
 
 @dataclass(frozen=True, slots=True)
 class NativeStatement:
@@ -65,6 +67,7 @@ class ScanExplained:
     order_by: tuple[str, ...]
     limit: int | None
     row_estimate: int | None
+    expected_rows: int | None = None
     statement: str | None = None
     statement_problem: str = ""
     reading: ScanReading | None = None
@@ -98,12 +101,13 @@ class Explanation:
         return asdict(self)
 
 
-def explain_plan(plan: Plan, steps: Sequence[Step] = ()) -> Explanation:
-    """The explanation of a plan."""
+def explain_plan(plan: Plan, steps: Sequence[Step] = (), *, expectations: bool = True) -> Explanation:
+    """The explanation of a plan. `expectations`: with how many rows each scan is expected to give. Whoever sees them
+    can find a column's bounds by asking often, and those may belong to rows that they must not see."""
     return Explanation(
         publications=plan.publications,
         columns=tuple(plan.select.named_selects),
-        scans=tuple(_scan(plan, scan) for scan in plan.scans),
+        scans=tuple(_scan(plan, scan, expectations) for scan in plan.scans),
         duckdb=duckdb_sql(plan),
         small=plan.small,
         steps=tuple(steps),
@@ -156,7 +160,7 @@ def left_here(plan: Plan, scan: Scan) -> tuple[str, ...]:
     return tuple(dict.fromkeys(stayed))
 
 
-def _scan(plan: Plan, scan: Scan) -> ScanExplained:
+def _scan(plan: Plan, scan: Scan, expectations: bool) -> ScanExplained:
     pruned = (note.text for note in plan.notes if note.scan == scan.id and note.rule == "prune_columns")
     return ScanExplained(
         id=scan.id,
@@ -173,6 +177,7 @@ def _scan(plan: Plan, scan: Scan) -> ScanExplained:
         order_by=tuple(key.column + (" desc" if key.descending else "") for key in scan.order_by),
         limit=scan.limit,
         row_estimate=scan.row_estimate,
+        expected_rows=scan.expected_rows if expectations else None,
         statement=scan.fragment.sql if scan.fragment is not None else None,
     )
 
@@ -222,8 +227,7 @@ def _pretty(sql: str) -> str:
 
 
 def _scan_lines(scan: ScanExplained) -> Iterator[str]:
-    estimate = f"    about {scan.row_estimate:,} rows" if scan.row_estimate is not None else ""
-    yield f"{scan.id}  {scan.connection}.{scan.table}{estimate}"
+    yield f"{scan.id}  {scan.connection}.{scan.table}{_estimate(scan)}"
     read = scan.columns_read.removesuffix(" columns")
     yield f"    columns    {read + ': ' if read else ''}{', '.join(scan.columns) or '(none: rows are counted)'}"
     yield from (f"    pushed     {text}" for text in scan.pushed)
@@ -247,6 +251,27 @@ def _scan_lines(scan: ScanExplained) -> Iterator[str]:
         keys = f" for {reading.keys:,} keys" if reading.keys else ""
         times = f"{first}all after {reading.seconds:.3f} s"
         yield f"    read       {reading.rows:,} rows{keys}, {size}, {times}{snapshot}"
+        if scan.expected_rows is not None and _is_off(scan.expected_rows, reading.rows):
+            yield (
+                f"    estimate   {scan.expected_rows:,} rows were expected: `viewloom refresh {scan.connection}` "
+                "renews statistics"
+            )
+
+
+def _estimate(scan: ScanExplained) -> str:
+    """`about 40 of 1,200 rows`: what is expected, and what the table has."""
+    whole, some = scan.row_estimate, scan.expected_rows
+    if some is None or some == whole:
+        return f"    about {whole:,} rows" if whole is not None else ""
+    return (
+        f"    about {some:,} of {whole:,} rows" if whole is not None and whole > some else f"    about {some:,} rows"
+    )
+
+
+def _is_off(expected: int, found: int) -> bool:
+    """Whether an estimate was more than ten times too small or too large; a few rows more or less are nothing."""
+    low, high = sorted((expected, found))
+    return high >= OFF_ROWS and high > OFF * max(1, low)
 
 
 def size_text(size: int) -> str:

@@ -13,6 +13,7 @@ from connectors.sdk.scan import comparisons
 from engine.clock import CLOCK_TYPES, bind_clock
 from engine.direct import direct_columns
 from engine.errors import ParameterValueError, SourceError
+from engine.estimates import with_expected_rows
 from engine.optimizer import RULES, Rule, optimize, with_fragments
 from engine.plan import Plan
 from engine.query import Query, parameter_index
@@ -56,6 +57,7 @@ def plan_resolved(
     plan = Plan(select, resolved.scans, (*parameter_types, *CLOCK_TYPES), resolved.publications)
     plan = optimize(plan, resolved.tables, rules, observe)
     tables = with_fragments(plan, resolved.tables)
+    plan = plan.with_scans(with_expected_rows(plan.scans, tables))
     for scan in plan.scans:
         _check_required_filters(scan, tables[scan.id], rules)
     small = bool(plan.scans) and all(_is_small(scan, tables[scan.id]) for scan in plan.scans)

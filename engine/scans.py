@@ -43,7 +43,8 @@ class Scan:
     """One table reference, or one fragment, read from one connection. Predicates, order, limit name source columns.
 
     `dialect`: the kind of its connector, where fragments can be made for it. `fragment`: what is read in place of a
-    table; such a scan has no predicates, order or limit of its own.
+    table; such a scan has no predicates, order or limit of its own. `row_estimate`: of the whole table.
+    `expected_rows`: about how many the scan will give, its filters and keys considered.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Scan:
     keys_from: tuple[KeysFrom, ...] = ()
     dialect: str = ""
     fragment: Fragment | None = None
+    expected_rows: int | None = None
 
     def request(self) -> ScanRequest:
         """What the connector is asked for."""
@@ -167,6 +169,7 @@ def scan_to_json(scan: Scan) -> dict[str, object]:
         "keys_from": [[k.scan, k.column, k.target, k.cap] for k in scan.keys_from],
         "dialect": scan.dialect,
         "fragment": fragment_to_json(scan.fragment),
+        "expected_rows": scan.expected_rows,
     }
 
 
@@ -185,6 +188,7 @@ def scan_from_json(data: dict[str, object]) -> Scan:
         keys_from=tuple(KeysFrom(*k) for k in cast("list[tuple[str, str, str, int]]", data["keys_from"])),
         dialect=str(data["dialect"]),
         fragment=fragment_from_json(cast("dict[str, object] | None", data["fragment"])),
+        expected_rows=cast("int | None", data["expected_rows"]),
     )
 
 

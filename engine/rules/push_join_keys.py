@@ -18,16 +18,13 @@ from sqlglot.optimizer.scope import Scope
 
 from connectors.sdk import Op, Table
 from connectors.sdk.types import family
-from engine.estimates import estimated_rows
+from engine.estimates import UNKNOWN_PROVIDER_ROWS, distinct_values, estimated_rows, keys_pay, rows_of_keys
 from engine.plan import Note, Plan
 from engine.predicates import conjuncts
 from engine.rules.scopes import column_origin, filter_targets, joins_are_plain, scopes, sources_of
 from engine.scans import KeysFrom, Scan
 
 KEY_CAP = 10_000
-FANOUT = 10
-WORTH_ROWS = 1_000
-UNKNOWN_PROVIDER_ROWS = 100_000
 FAMILIES = frozenset({"integer", "text", "uuid", "date"})
 
 
@@ -38,10 +35,13 @@ def push_join_keys(plan: Plan, tables: Mapping[str, Table]) -> Plan:
     edges: dict[str, list[KeysFrom]] = {}
     notes = []
     for provider, column, target, wanted in sorted(_pairs(plan, tables), key=lambda p: _order(rows[p[0]])):
-        if not _worth(rows[provider], rows[target]) or _reaches(edges, target, provider):
+        if _reaches(edges, target, provider):
             continue
-        table = tables[target]
-        spelled = next(c.source for c in by_id[target].columns if c.name == wanted)
+        table, scan = tables[target], by_id[target]
+        spelled = next(c.source for c in scan.columns if c.name == wanted)
+        found = _rows_of_keys(by_id[provider], rows[provider], tables, column, scan, spelled)
+        if not keys_pay(rows[provider], rows[target], found, KEY_CAP):
+            continue
         described = table.column(spelled)
         if described is None or Op.IN not in described.operators or not table.key_lookup:
             continue
@@ -53,9 +53,8 @@ def push_join_keys(plan: Plan, tables: Mapping[str, Table]) -> Plan:
         ):
             continue
         edges.setdefault(target, []).append(KeysFrom(provider, column, spelled, min(KEY_CAP, table.key_lookup)))
-        known, mine = rows[provider], rows[target]
-        if known is not None:
-            rows[target] = known * FANOUT if mine is None else min(mine, known * FANOUT)
+        mine = rows[target]
+        rows[target] = found if mine is None or found is None else min(mine, found)
         notes.append(Note("push_join_keys", target, f"keys of {provider}.{column} on {spelled}"))
     scans = [replace(scan, keys_from=tuple(edges.get(scan.id, ()))) for scan in plan.scans]
     return plan.with_scans(scans, notes)
@@ -65,10 +64,15 @@ def _order(rows: int | None) -> int:
     return UNKNOWN_PROVIDER_ROWS if rows is None else rows
 
 
-def _worth(provider: int | None, target: int | None) -> bool:
-    if provider is None:
-        return target is not None and target > UNKNOWN_PROVIDER_ROWS
-    return provider <= 2 * KEY_CAP and (target is None or (target > WORTH_ROWS and target > 4 * provider))
+def _rows_of_keys(
+    provider: Scan, rows: int | None, tables: Mapping[str, Table], column: str, target: Scan, wanted: str
+) -> int | None:
+    """How many rows of the target the values of a provider's column are expected to find."""
+    if rows is None:
+        return None
+    source = next((c.source for c in provider.columns if c.name == column), column)
+    values = distinct_values(tables[provider.id], source, rows)
+    return rows_of_keys(rows if values is None else min(rows, values), target, tables[target.id], wanted)
 
 
 def _family(scan: Scan, column: str) -> str:

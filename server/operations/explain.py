@@ -49,7 +49,7 @@ def explain(
         steps.append(step(rule, plan))
 
     plan = plan_query(query, catalog, readable, workspace_names=workspace_names, observe=observe)
-    explanation = explain_plan(plan, steps if verbose else ())
+    explanation = explain_plan(plan, steps if verbose else (), expectations=scope.is_admin)
     names = tuple(plan.select.named_selects)
     job = state.engine.run_job(
         prepared_plan(plan), query, catalog, Encoding(Format.NDJSON, names), secrets.token_hex(12)
