@@ -65,4 +65,5 @@ MYSQL = DialectTable(
     read=_read,
     most_digits=65,
     most_scale=30,
+    semi_joins="equal",
 )

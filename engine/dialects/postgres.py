@@ -60,4 +60,5 @@ POSTGRES = DialectTable(
     collated=lambda sql, kind: f'{sql} COLLATE "C"' if kind == "text" else sql,
     read=_read,
     true="TRUE",
+    semi_joins="any",
 )

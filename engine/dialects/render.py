@@ -34,11 +34,13 @@ class InexactError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`column`: a column of the tree as a term, InexactError when it is none of the source's."""
+    """`column`: a column of the tree as a term, InexactError when it is none of the source's. `exists`: the same for
+    a semi join, None where there can be none."""
 
     dialect: DialectTable
     column: Callable[[exp.Column], Term]
     parameter_types: tuple[str, ...]
+    exists: Callable[[exp.Exists], Term] | None = None
 
 
 def render(node: exp.Expr, context: Context) -> Term:
@@ -68,6 +70,8 @@ def render(node: exp.Expr, context: Context) -> Term:
         return _in(render(node.this, context), [render(item, context) for item in node.expressions], context)
     if isinstance(node, exp.Is) and isinstance(node.expression, exp.Null):
         return is_null(render(node.this, context))
+    if isinstance(node, exp.Exists) and context.exists is not None:
+        return context.exists(node)
     if isinstance(node, exp.Case):
         return _case(node, context)
     if isinstance(node, exp.Coalesce) and not isinstance(node.this, exp.Star):

@@ -66,7 +66,8 @@ class DialectTable:
     `{1}` for the operands, by (name, their families). `aggregates` by (name, family). `collated`: a text whose order,
     or equality with a text of another column, is asked for. `read`: a column as it has to be selected (text with
     `{0}`), None where that depends on more than a description tells. `most_digits`: of decimals in between.
-    `collated_always`: else a column's own collation may make different texts equal.
+    `collated_always`: else a column's own collation may make different texts equal. `semi_joins`: which subqueries
+    the source joins instead of running them for each row (`rules.semi_joins`).
     """
 
     name: str
@@ -83,6 +84,7 @@ class DialectTable:
     most_scale: int = 38
     true: str = "1 = 1"
     collated_always: bool = False
+    semi_joins: str = "key"
 
     def column(self, alias: str, table: Table, column: Column) -> Term:
         """A column of a table. OPAQUE where its values or their equality may differ from what DuckDB sees."""

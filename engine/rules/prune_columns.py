@@ -12,8 +12,10 @@ from sqlglot.optimizer.pushdown_projections import pushdown_projections
 from connectors.sdk import Table
 from connectors.sdk.types import arrow_type
 from engine.plan import Note, Plan
-from engine.rules.scopes import scan_of, scopes, sources_of
+from engine.rules.scopes import is_aggregate, scan_of, scopes, sources_of
 from engine.scans import ScanColumn
+
+_USES_PROJECTIONS = ("group", "having", "qualify", "distinct", "windows", "order", "limit", "offset", "fetch")
 
 
 def prune_columns(plan: Plan, tables: Mapping[str, Table]) -> Plan:
@@ -21,7 +23,9 @@ def prune_columns(plan: Plan, tables: Mapping[str, Table]) -> Plan:
 
     A scan of which only the number of rows matters keeps its narrowest column: Arrow has no rows without columns.
     """
-    select = pushdown_projections(plan.select.copy())
+    select = plan.select.copy()
+    _ask_exists_for_rows_only(select)
+    select = pushdown_projections(select)
     used: dict[str, set[str]] = {scan.id: set() for scan in plan.scans}
     for table in select.find_all(exp.Table):
         if table.args.get("pivots") and table.name in used:
@@ -42,6 +46,16 @@ def prune_columns(plan: Plan, tables: Mapping[str, Table]) -> Plan:
         scans.append(replace(scan, columns=kept))
         notes.append(Note("prune_columns", scan.id, f"{len(kept)} of {len(scan.columns)} columns"))
     return replace(plan, select=select).with_scans(scans, notes)
+
+
+def _ask_exists_for_rows_only(select: exp.Query) -> None:
+    """`EXISTS (SELECT * …)` needs no column; what a plain SELECT gives is looked at by nobody."""
+    for exists in select.find_all(exp.Exists):
+        query = exists.this
+        if isinstance(query, exp.Select) and not any(query.args.get(name) for name in _USES_PROJECTIONS):
+            nodes = [node for projection in query.selects for node in projection.walk()]
+            if not any(is_aggregate(n) or isinstance(n, exp.Window | exp.Unnest | exp.Explode) for n in nodes):
+                query.set("expressions", [exp.alias_(exp.Literal.number(1), "one", quoted=True)])
 
 
 def _width(column: ScanColumn) -> int:

@@ -1,5 +1,6 @@
 """Let a source join its own tables: a join subtree of one connection becomes one fragment.
 
+Semi joins go along (`semi_joins`), with one table too.
 Only joins that can't multiply rows (`relation.in_order`), and only where fewer values then cross the wire: a filter
 on an added table drops rows of the others, or the joined rows are less to read than the tables apart. In a SELECT of
 inner joins any of its tables may go together; else those that stand first, up to the first that can't.
@@ -22,8 +23,11 @@ from engine.predicates import conjuncts
 from engine.rules.relation import MOST_TABLES, Item, Reader, Relation, covered, in_order
 from engine.rules.rewrite import drop_unread, scan_table
 from engine.rules.scopes import joins_are_plain, scopes
+from engine.rules.semi_joins import all_inner_tables, is_semi_join
 from engine.rules.statement import Output, Statement, next_id, used_scans
 from engine.scans import Scan
+
+SEMI_JOIN = 0.5  # a guess: the share of rows that EXISTS keeps
 
 
 def push_joins(plan: Plan, tables: Mapping[str, Table]) -> Plan:
@@ -36,9 +40,12 @@ def push_joins(plan: Plan, tables: Mapping[str, Table]) -> Plan:
     scans, notes, gone = list(plan.scans), list[Note](), set[Scope]()
     for scope in all_scopes:
         inner = scope.expression
-        if scope in gone or not isinstance(inner, exp.Select) or not inner.args.get("joins"):
+        if scope in gone or not isinstance(inner, exp.Select) or not inner.args.get("from_"):
             continue
-        if not joins_are_plain(inner) or any(join.args.get("using") for join in inner.args["joins"]):
+        joins = inner.args.get("joins") or []
+        if not joins_are_plain(inner) or any(join.args.get("using") for join in joins):
+            continue
+        if not joins and not any(map(is_semi_join, _terms(inner.args.get("where")))):
             continue
         joining = _Joining(scope, reader, tables, plan.parameter_types)
         try:
@@ -71,8 +78,10 @@ class _Joining:
         self._reader = reader
         self._tables = tables
         self._types = parameter_types
-        self._joins: list[exp.Join] = self._select.args["joins"]
+        self._joins: list[exp.Join] = self._select.args.get("joins") or []
         self._first: exp.Expr = self._select.args["from_"].this
+        self._leaving: list[exp.Expr] = []
+        self._why = ""
         self.relation = Relation()
 
     def push(self, scan_id: str) -> Scan:
@@ -85,7 +94,10 @@ class _Joining:
         if not inner and kept:
             raise InexactError("a condition of the join is not the source's")
         columns = [column for column in self._scope.columns if column.table in chosen]
-        leaving = self._leaving(chosen, inner)
+        if not inner:
+            own = [join for join in self._joins if join.this.alias_or_name in chosen]
+            self._leaving = [term for join in own for term in conjuncts(join.args.get("on"))]
+        leaving = {id(column) for term in self._leaving for column in term.find_all(exp.Column)}
         columns = [column for column in columns if id(column) not in leaving]
         made: list[tuple[exp.Column, exp.Expr]] = []
         for column in columns:
@@ -94,26 +106,56 @@ class _Joining:
         if not statement.outputs:
             raise InexactError("only the number of rows matters")
         self._check_worth(items, len(statement.outputs))
-        scan = statement.scan(scan_id, exact, rows=_joined_rows(items, self._tables))
+        scan = statement.scan(scan_id, exact, rows=_joined_rows(items, self._tables, exact))
         for column, replacement in made:
             column.replace(replacement)
         self._rewrite(scan_id, chosen, above, inner)
         return scan
 
     def _together(self) -> set[str]:
-        """In a SELECT of inner joins: the largest set of sources that join by keys; `relation` is theirs."""
-        conditions = [term for join in self._joins for term in conjuncts(join.args.get("on"))]
-        where = self._select.args.get("where")
-        conditions += conjuncts(where.this if where else None)
+        """In a SELECT of inner joins: the largest set of sources that join by keys, or else one source with a semi
+        join; `relation` is theirs, and the conditions that they leave the tree with are known."""
+        plain = [term for term in self._all_terms() if not is_semi_join(term)]
         chosen: list[exp.Expr] = []
-        for nodes in self._by_connection():
-            found = self._reached(nodes, conditions)
+        groups = self._by_connection()
+        for nodes in groups:
+            found = self._reached(nodes, plain) if len(nodes) > 1 else []
             chosen = found if len(found) > max(1, len(chosen)) else chosen
-        relation = self._try(chosen, conditions) if chosen else None
-        if relation is None:
-            raise InexactError("no two tables of one connection are joined by a key")
-        self.relation = relation
-        return {node.alias_or_name for node in chosen}
+        semi_joins = [term for term in _terms(self._select.args.get("where")) if is_semi_join(term)]
+        candidates = [chosen] if chosen else [[node] for nodes in groups for node in nodes if semi_joins]
+        best: tuple[Relation, list[exp.Expr]] | None = None
+        for nodes in candidates:
+            relation = self._try(nodes, plain)
+            if relation is not None:
+                semi = self._semi_joins(relation, semi_joins)
+                if (len(nodes) > 1 or semi) and (best is None or len(semi) > len(best[1])):
+                    best, chosen = (relation, semi), nodes
+        if best is None:
+            raise InexactError(self._why or "no two tables of one connection are joined by a key")
+        self.relation, semi = best
+        names = {node.alias_or_name for node in chosen}
+        self._leaving = [*[term for term in plain if self._is_own(term, names)], *semi]
+        return names
+
+    def _all_terms(self) -> list[exp.Expr]:
+        """The AND-terms of WHERE and of every ON."""
+        terms = [term for join in self._joins for term in conjuncts(join.args.get("on"))]
+        return terms + _terms(self._select.args.get("where"))
+
+    def _semi_joins(self, relation: Relation, terms: Sequence[exp.Expr]) -> list[exp.Expr]:
+        """Those semi joins that the relation's source does; they are added to it."""
+        added = []
+        for term in terms:
+            before = Relation(relation.items, list(relation.where), relation.outputs, list(relation.through))
+            try:
+                self._reader.add_semi_join(relation, self._scope, term)
+                condition(relation.where[-1], Statement(relation.items, self._tables, self._types).context)
+            except InexactError as error:
+                relation.where, relation.through = before.where, before.through
+                self._why = str(error)
+                continue
+            added.append(term)
+        return added
 
     def _by_connection(self) -> list[list[exp.Expr]]:
         """The sources that are plain, those of one connection together."""
@@ -125,7 +167,7 @@ class _Joining:
                 continue
             if len(connections) == 1:
                 found.setdefault(connections.pop(), []).append(node)
-        return [nodes for nodes in found.values() if 2 <= len(nodes) <= MOST_TABLES]
+        return [nodes for nodes in found.values() if len(nodes) <= MOST_TABLES]
 
     def _reached(self, nodes: Sequence[exp.Expr], conditions: Sequence[exp.Expr]) -> list[exp.Expr]:
         """The largest part of the sources that keys reach from one table of theirs."""
@@ -168,7 +210,7 @@ class _Joining:
                 self._reader.add(relation, self._scope, node, None)
             names = {node.alias_or_name for node in nodes}
             for term in conditions:
-                if {c.table for c in term.find_all(exp.Column)} <= names and not term.find(exp.Query):
+                if self._is_own(term, names):
                     relation.where.append(relation.expand(term))
             items = in_order(relation, self._tables)
             statement = Statement(items, self._tables, self._types)
@@ -213,19 +255,8 @@ class _Joining:
         exact = [term for term in self.relation.where if _is_exact(term, statement)]
         return exact, [term for term in self.relation.where if term not in exact]
 
-    def _leaving(self, chosen: set[str], inner: bool) -> set[int]:
-        """The columns (by identity) of conditions that leave: of chosen sources only, or of a chosen join."""
-        terms = []
-        where = self._select.args.get("where")
-        if inner:
-            terms += conjuncts(where.this if where else None)
-        for join in self._joins:
-            if inner or join.this.alias_or_name in chosen:
-                terms += conjuncts(join.args.get("on"))
-        own = [term for term in terms if not inner or self._is_own(term, chosen)]
-        return {id(column) for term in own for column in term.find_all(exp.Column)}
-
     def _is_own(self, term: exp.Expr, chosen: set[str]) -> bool:
+        """Whether a term speaks of the chosen sources only, with no subquery in it."""
         return {c.table for c in term.find_all(exp.Column)} <= chosen and not term.find(exp.Query)
 
     def _over(self, node: exp.Expr, statement: Statement, scan_id: str) -> exp.Expr:
@@ -246,13 +277,15 @@ class _Joining:
 
     def _check_worth(self, items: Sequence[Item], outputs: int) -> None:
         """Fewer values cross the wire: rows times columns, where the numbers of rows are known."""
-        rows = _joined_rows(items, self._tables)
-        apart = [estimated_rows(item.scan, self._tables[item.scan.id]) for item in items]
-        if rows is None or any(estimate is None for estimate in apart):
-            if not any(item.scan.predicates for item in items if item.on is None):
+        rows = _joined_rows(items, self._tables, self.relation.where)
+        apart = [item.scan for item in items]
+        apart += [self._reader.scan(name) for name in all_inner_tables(self.relation.where)]
+        estimates = [estimated_rows(scan, self._tables[scan.id]) for scan in apart]
+        if rows is None or any(estimate is None for estimate in estimates):
+            if len(apart) == len(items) and not any(item.scan.predicates for item in items if item.on is None):
                 raise InexactError("it may not reduce what is read")
             return
-        cells = sum((e or 0) * len(item.scan.columns) for e, item in zip(apart, items, strict=True))
+        cells = sum((e or 0) * len(scan.columns) for e, scan in zip(estimates, apart, strict=True))
         if rows * outputs > cells:
             raise InexactError("the joined rows would be more to read than the tables")
 
@@ -263,13 +296,13 @@ class _Joining:
             select.set("from_", exp.From(this=scan_table(scan_id)))
             select.set("joins", rest or None)
             return
-        where = select.args.get("where")
-        terms = [t for t in conjuncts(where.this if where else None) if not self._was_own(t, chosen)]
+        leaving = {id(term) for term in self._leaving}
+        terms = [t for t in _terms(select.args.get("where")) if id(t) not in leaving]
         for join in self._joins:
+            kept = [t for t in conjuncts(join.args.get("on")) if id(t) not in leaving]
             if join.this.alias_or_name in chosen:
-                terms += [t for t in conjuncts(join.args.get("on")) if not self._was_own(t, chosen)]
+                terms += kept
             else:
-                kept = [t for t in conjuncts(join.args.get("on")) if not self._was_own(t, chosen)]
                 join.set("on", exp.and_(*kept, copy=False) if kept else None)
                 if not kept:
                     join.set("kind", "CROSS")
@@ -280,10 +313,10 @@ class _Joining:
         select.set("joins", rest or None)
         select.set("where", exp.Where(this=exp.and_(*terms, copy=False)) if terms else None)
 
-    def _was_own(self, term: exp.Expr, chosen: set[str]) -> bool:
-        """After the columns were rewritten: own conditions still name the chosen sources."""
-        columns = list(term.find_all(exp.Column))
-        return self._is_own(term, chosen) and bool(columns)
+
+def _terms(where: exp.Expr | None) -> list[exp.Expr]:
+    """The AND-terms of a WHERE."""
+    return conjuncts(where.this if where is not None else None)
 
 
 def _is_exact(term: exp.Expr, statement: Statement) -> bool:
@@ -294,8 +327,9 @@ def _is_exact(term: exp.Expr, statement: Statement) -> bool:
     return True
 
 
-def _joined_rows(items: Sequence[Item], tables: Mapping[str, Table]) -> int | None:
-    """About how many rows a join by keys gives: those of its first table, less what filters on the others drop."""
+def _joined_rows(items: Sequence[Item], tables: Mapping[str, Table], where: Sequence[exp.Expr]) -> int | None:
+    """About how many rows a join by keys gives: those of its first table, less what filters on the others drop, and
+    half of them for each semi join."""
     rows = estimated_rows(items[0].scan, tables[items[0].scan.id])
     if rows is None:
         return None
@@ -305,4 +339,6 @@ def _joined_rows(items: Sequence[Item], tables: Mapping[str, Table]) -> int | No
         some = estimated_rows(item.scan, table)
         if item.on is None and some is not None and table.row_estimate:
             share *= min(1.0, some / table.row_estimate)
+    for term in where:
+        share *= SEMI_JOIN if term.find(exp.Exists) else 1.0
     return max(1, int(rows * share))

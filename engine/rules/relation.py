@@ -18,6 +18,7 @@ from connectors.sdk import Table
 from engine.dialects.render import InexactError
 from engine.predicates import conjuncts
 from engine.rules.scopes import is_recursive, referenced_once, scan_of, sources_of
+from engine.rules.semi_joins import is_semi_join, semi_join
 from engine.scans import Scan
 from engine.source_tables import our_names
 
@@ -37,24 +38,31 @@ class Item:
 
 @dataclass(slots=True)
 class Relation:
-    """`outputs`: per alias of the SELECT its columns as expressions; `through`: scopes that were seen through."""
+    """`outputs`: per alias of the SELECT its columns as expressions; `through`: scopes that were seen through;
+    `outer`: of a subquery, what stands around it."""
 
     items: list[Item] = field(default_factory=list)
     where: list[exp.Expr] = field(default_factory=list)
     outputs: dict[str, Mapping[str, exp.Expr]] = field(default_factory=dict)
     through: list[Scope] = field(default_factory=list)
+    outer: Relation | None = None
 
     def expand(self, node: exp.Expr) -> exp.Expr:
         """A copy of an expression of the SELECT over the scans. InexactError for a column of anything else."""
         holder = exp.Paren(this=node.copy())
         for column in list(holder.find_all(exp.Column)):
-            inner = self.outputs.get(column.table, {}).get(column.name)
+            inner = self._output(column)
             if inner is None:
                 raise InexactError("a column that is made elsewhere")
             plain = isinstance(inner, exp.Column | exp.Literal)
             column.replace(inner.copy() if plain else exp.Paren(this=inner.copy()))
         found: exp.Expr = holder.this
         return found
+
+    def _output(self, column: exp.Column) -> exp.Expr | None:
+        if column.table in self.outputs or self.outer is None:
+            return self.outputs.get(column.table, {}).get(column.name)
+        return self.outer._output(column)
 
 
 class Reader:
@@ -65,17 +73,38 @@ class Reader:
         self._tables = tables
         self._all = all_scopes
 
-    def relation(self, scope: Scope) -> Relation:
+    def scan(self, name: str) -> Scan:
+        """A scan that fragments can be made of. InexactError."""
+        if name not in self._scans:
+            raise InexactError("a source that takes no fragments")
+        return self._scans[name]
+
+    def nullable(self, column: exp.Column) -> bool:
+        """Whether a scan's column may hold NULL, as far as its source says."""
+        table = self._tables[column.table]
+        return table.columns[our_names(table).index(column.name)].nullable
+
+    def relation(self, scope: Scope, outer: Relation | None = None) -> Relation:
         """The whole FROM and WHERE of a SELECT. InexactError when it is not of plain joins of scans."""
         select = scope.expression
         if any(select.args.get(name) for name in ("laterals", "pivots", "sample")) or not select.args.get("from_"):
             raise InexactError("FROM is not made of plain joins")
-        relation = Relation()
+        relation = Relation(outer=outer)
         for join in [None, *(select.args.get("joins") or [])]:
             self.add(relation, scope, select.args["from_"].this if join is None else join.this, join)
         where = select.args.get("where")
-        relation.where += [self._condition(relation, term) for term in conjuncts(where.this if where else None)]
+        for term in conjuncts(where.this if where else None):
+            if is_semi_join(term):
+                self.add_semi_join(relation, scope, term)
+            else:
+                relation.where.append(self._condition(relation, term))
         return relation
+
+    def add_semi_join(self, relation: Relation, scope: Scope, term: exp.Expr) -> None:
+        """Add an AND-term of a scope's WHERE that is a semi or anti join. InexactError, and nothing is added."""
+        condition, used = semi_join(term, scope, relation, self)
+        relation.where.append(condition)
+        relation.through += used
 
     def add(self, relation: Relation, scope: Scope, node: exp.Expr, join: exp.Join | None) -> None:
         """Join one more source of a scope to a relation. InexactError, and then the relation is of no use."""

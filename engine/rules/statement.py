@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from connectors.sdk import Table, Value
+from connectors.sdk import Column, Table, TableName, Value
 from engine.dialects import DIALECTS
 from engine.dialects.render import Context, InexactError, condition, render_predicate
-from engine.dialects.table import Term
+from engine.dialects.table import CONDITION, Term
 from engine.fragments import Fragment, Param
 from engine.rules.relation import Item
+from engine.rules.semi_joins import all_inner_tables, check_reached, inner_tables, inner_terms
 from engine.scans import Scan, ScanColumn
 from engine.source_tables import our_names
 
@@ -37,18 +38,40 @@ class Statement:
         self.items = items
         self.dialect = DIALECTS[items[0].scan.dialect]
         self._tables = tables
-        self.spelled = {
-            item.scan.id: dict(zip(our_names(tables[item.scan.id]), tables[item.scan.id].columns, strict=True))
-            for item in items
-        }
-        self.context = Context(self.dialect, self._column, parameter_types)
+        self._types = parameter_types
+        self.spelled = {item.scan.id: self._columns(item.scan.id) for item in items}
+        self.context = self._context(self.spelled)
         self.outputs: list[Output] = []
 
-    def _column(self, column: exp.Column) -> Term:
-        described = self.spelled.get(column.table, {}).get(column.name)
-        if described is None:
-            raise InexactError("a column of another source")
-        return self.dialect.column(column.table, self._tables[column.table], described)
+    def _columns(self, scan: str) -> dict[str, Column]:
+        table = self._tables[scan]
+        return dict(zip(our_names(table), table.columns, strict=True))
+
+    def _context(self, known: Mapping[str, Mapping[str, Column]]) -> Context:
+        """Renders what names columns of the known scans."""
+
+        def column(node: exp.Column) -> Term:
+            described = known.get(node.table, {}).get(node.name)
+            if described is None:
+                raise InexactError("a column of another source")
+            return self.dialect.column(node.table, self._tables[node.table], described)
+
+        def exists(node: exp.Exists) -> Term:
+            return self._exists(node, known)
+
+        return Context(self.dialect, column, self._types, exists)
+
+    def _exists(self, node: exp.Exists, known: Mapping[str, Mapping[str, Column]]) -> Term:
+        """A canonical semi join (`semi_joins`)."""
+        check_reached(node, self._tables, self.dialect)
+        inside = inner_tables(node)
+        context = self._context({**known, **{scan: self._columns(scan) for scan in inside}})
+        terms = [condition(term, context) for term in inner_terms(node)]
+        values: list[Value | Param | None] = []
+        where = _all(terms, values)
+        sources = " CROSS JOIN ".join(f"{self._name(self._tables[scan].name)} AS {scan}" for scan in inside)
+        sql = f"EXISTS (SELECT 1 FROM {sources} WHERE {where})"  # noqa: S608 - rendered, values apart
+        return Term(sql, tuple(values), CONDITION)
 
     def output(self, output: Output) -> str:
         """The name of an output column; the same one gets one name."""
@@ -61,7 +84,8 @@ class Statement:
         come back. The predicates of the items' own scans are added where they can be written."""
         values: list[Value | Param | None] = [v for output in self.outputs for v in output.term.values]
         sql = "SELECT " + ", ".join(f"{output.term.sql} AS c{index}" for index, output in enumerate(self.outputs))
-        rest = [(self._tables_of(term), condition(term, self.context)) for term in where]
+        rest = [(self._tables_of(term), condition(term, self.context)) for term in where if not term.find(exp.Exists)]
+        semi = [condition(term, self.context) for term in where if term.find(exp.Exists)]
         rest += [({item.scan.id}, term) for item in self.items if item.on is None for term in self._copies(item)]
         have: set[str] = set()
         for item in self.items:
@@ -73,20 +97,21 @@ class Statement:
                 on = [t for used, t in rest if len(have) > 1 and item.scan.id in used and used <= have]
                 rest = [(used, t) for used, t in rest if t not in on]
                 sql += " JOIN " if len(have) > 1 else " FROM "
-            sql += f"{self._name(item)} AS {item.scan.id}"
+            sql += f"{self._name(item.scan.table)} AS {item.scan.id}"
             if len(have) > 1:
                 sql += " ON " + (_all(on, values) or self.dialect.true)
-        remaining = _all([term for _, term in rest], values)
+        remaining = _all([*[term for _, term in rest], *semi], values)
         sql += f" WHERE {remaining}" if remaining else ""
         if group:
             sql += " GROUP BY " + ", ".join(self._grouped(term) for term in group)
-        estimates = [self._tables[item.scan.id].row_estimate for item in self.items]
+        names = [item.scan.id for item in self.items] + all_inner_tables(where)
+        estimates = [self._tables[name].row_estimate for name in names]
         read = None if None in estimates else sum(rows or 0 for rows in estimates)
         fragment = Fragment(
             sql=sql,
             parameters=tuple(values),
             placeholder=self.dialect.placeholder,
-            tables=tuple(item.scan.table for item in self.items),
+            tables=tuple(self._tables[name].name for name in names),
             lookups=tuple(f"c{index}" for index, output in enumerate(self.outputs) if output.lookup),
             rows_read=read,
             small=rows == 1,
@@ -127,8 +152,8 @@ class Statement:
     def _tables_of(self, term: exp.Expr) -> set[str]:
         return {column.table for column in term.find_all(exp.Column)}
 
-    def _name(self, item: Item) -> str:
-        return ".".join(self.dialect.quote(part) for part in item.scan.table.parts)
+    def _name(self, table: TableName) -> str:
+        return ".".join(self.dialect.quote(part) for part in table.parts)
 
 
 def _all(terms: Sequence[Term], values: list[Value | Param | None]) -> str:

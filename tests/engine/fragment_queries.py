@@ -64,6 +64,7 @@ class FragmentQueries:
         """A SELECT over one connection; its output columns."""
         source, columns = self.source(connection, depth)
         terms = [self.condition(columns, 2) for _ in range(self.rng.choice((0, 0, 1, 1, 2)))]
+        terms += [self.semi_join(connection, columns, 1) for _ in range(self.rng.choice((0, 0, 1, 1, 2)))]
         where = f" WHERE {' AND '.join(terms)}" if terms else ""
         form = self.rng.random()
         if form < 0.5:
@@ -197,6 +198,50 @@ class FragmentQueries:
         if form < 0.7 and kind in ("integer", "decimal"):
             return f"{reference} {self.operator(kind)} {self.rng.choice(('2.5', '-0.5', '1'))}"
         return f"{reference} {self.operator(kind)} {self.constant(kind)}"
+
+    def semi_join(self, connection: str, outer: Columns, depth: int) -> str:
+        """EXISTS, IN or a comparison with a subquery, or their negations; now and then over another connection."""
+        connection = connection if self.chance(0.85) else self.rng.choice(tuple(self.tables))
+        source, _, inner = self.relation(connection, self.rng.choice(("facts", "dims", "parts")), 1)
+        text, columns = f"FROM {source}", list(inner)
+        if self.chance(0.2):
+            more, _, new = self.relation(connection, self.rng.choice(("facts", "dims", "parts")), 0)
+            kind = self.rng.choice(("JOIN", "JOIN", "LEFT JOIN"))
+            text += f" {kind} {more} ON {self.equal(new, columns) or '1 = 1'}"
+            columns += new
+        word = self.rng.choice(("", "", "NOT "))
+        terms = [self.condition(columns, 1)] if self.chance(0.5) else []
+        if depth and self.chance(0.2):
+            terms.append(self.semi_join(connection, columns, depth - 1))
+        pair = self.equal(columns, outer)
+        form = self.rng.random()
+        if form < 0.35 and pair:
+            value, asked = pair.split(" = ")
+            if self.chance(0.2) and (more_terms := self.equal(columns, outer)):
+                terms.append(more_terms)
+            where = f" WHERE {' AND '.join(terms)}" if terms else ""
+            return f"{asked} {word}IN (SELECT {self.rng.choice(('', '', 'DISTINCT '))}{value} {text}{where})"
+        if pair and self.chance(0.95):
+            terms.append(pair)
+        if self.chance(0.3):
+            (one, kind), other = self.rng.choice(columns), self.rng.choice(outer)
+            if kind == other[1]:
+                terms.append(f"{one} {self.operator(kind)} {other[0]}")
+        where = f" WHERE {' AND '.join(terms)}" if terms else ""
+        if form < 0.5:
+            number = next((reference for reference, kind in columns if kind == "integer"), "1")
+            value = self.rng.choice(("count(*)", f"max({number})", f"count({number})", f"sum({number})"))
+            return f"(SELECT {value} {text}{where}) {self.operator('integer')} {self.rng.choice((0, 1, 2))}"
+        if form < 0.55:
+            return f"{word}EXISTS (SELECT count(*) {text}{where})"
+        return f"{word}EXISTS (SELECT * {text}{where})"
+
+    def equal(self, one: Columns, other: Columns) -> str:
+        """An equality of two columns of one kind, often of keys; "" when there is none."""
+        pairs = [(a, b) for a, kind in one for b, its in other if kind == its and kind != "boolean"]
+        keys = [(a, b) for a, b in pairs if a.split(".")[1].strip('"') in ("id", "dim", "fact", "code", "no")]
+        pairs = keys if keys and self.chance(0.7) else pairs
+        return " = ".join(self.rng.choice(pairs)) if pairs else ""
 
     def operator(self, kind: str) -> str:
         return self.rng.choice(("=", "<>") if kind == "boolean" else ("=", "=", "<>", "<", "<=", ">", ">="))

@@ -79,3 +79,19 @@ SELECT t FROM (SELECT e.t FROM c.exact e JOIN c.small s USING (id)) q;
 --> note s0: 2 of 6 columns
 --> note s1: 1 of 3 columns
 --> SELECT "q"."t" AS "t" FROM (SELECT "e"."t" AS "t" FROM "s0" AS "e" JOIN "s1" AS "s" ON "e"."id" = "s"."id") AS "q"
+
+-- name: EXISTS needs no column of its own
+SELECT id FROM c.exact e WHERE EXISTS (SELECT * FROM c.huge h WHERE h.small_id = e.n);
+--> s0 exact(id, n)
+--> s1 huge(small_id)
+--> note s0: 2 of 6 columns
+--> note s1: 1 of 4 columns
+--> SELECT "e"."id" AS "id" FROM "s0" AS "e" WHERE EXISTS(SELECT 1 AS "one" FROM "s1" AS "h" WHERE "h"."small_id" = "e"."n")
+
+-- name: EXISTS over an aggregate is always true
+SELECT id FROM c.exact e WHERE EXISTS (SELECT count(h.v) FROM c.huge h WHERE h.small_id = e.n);
+--> s0 exact(id, n)
+--> s1 huge(small_id, v)
+--> note s0: 2 of 6 columns
+--> note s1: 2 of 4 columns
+--> SELECT "e"."id" AS "id" FROM "s0" AS "e" WHERE EXISTS(SELECT COUNT("h"."v") AS "_col_0" FROM "s1" AS "h" WHERE "h"."small_id" = "e"."n")

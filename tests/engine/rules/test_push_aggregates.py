@@ -56,7 +56,7 @@ KEPT = {
     "SELECT sum(o.total) FROM erp.orders o JOIN mes.customers c ON c.id = o.customer": "more than one connection",
     "SELECT sum(o.total) FROM erp.orders o JOIN erp.lines l ON l.qty = o.id": "",
     "SELECT sum(o.total) FROM erp.orders o JOIN erp.customers c ON c.region = o.customer": "multiply",
-    "SELECT count(*) FROM erp.orders WHERE customer IN (SELECT id FROM erp.customers)": "a subquery",
+    "SELECT count(*) FROM erp.orders WHERE customer NOT IN (SELECT id FROM erp.customers)": "NULL",
     "SELECT count(*) FROM (SELECT * FROM erp.orders LIMIT 5) v": "plain SELECT",
     "SELECT sum(total) FROM erp.orders WHERE total > 1e0": "floats",
     "SELECT count(*) FROM erp.orders USING SAMPLE 10": "",
