@@ -22,6 +22,7 @@ from catalog.records import Problem, View
 BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 WORD = re.compile(r"[^\W\d]\w*")
 PLACE_IN_ERROR = re.compile(r"from (\d+):\d+")
+CONTRACT = re.compile(r"(?im)^[ \t]*--[ \t]*(?P<word>contract)[ \t]*:")
 SHAPE = (
     "A view's file reads: CREATE VIEW name AS SELECT …; COMMENT ON VIEW name IS '…'; COMMENT ON COLUMN name.c IS '…';"
 )
@@ -63,6 +64,7 @@ def parse_view(source: str, path: str) -> ViewText:
     if not source[begin:stop].strip():
         raise reader.error("the view has no SQL after AS.", SHAPE)
     comment, column_comments, comment_lines = _comments(reader, name)
+    reader.refuse_contracts_outside(begin, stop)
     line_start = source.rfind("\n", 0, begin) + 1
     return ViewText(
         name=name,
@@ -131,6 +133,17 @@ class _Reader:
             problem = "a string, quoted name or comment begins here and never ends."
             raise FilesError(path, line, problem, hint=SHAPE) from None
         self.position = 0
+
+    def refuse_contracts_outside(self, begin: int, stop: int) -> None:
+        """A contract belongs to the view's SQL, so that it goes where that goes. FilesError for one beside it."""
+        starts = [0, *(token.end + 1 for token in self.tokens)]
+        for start, end in zip(starts, [*(token.start for token in self.tokens), len(self.source)], strict=True):
+            for found in CONTRACT.finditer("\n" + self.source[start:end]):
+                place = start + found.start("word") - 1
+                if not begin <= place < stop:
+                    line = self.source.count("\n", 0, place) + 1
+                    problem = "this contract stands outside the view's SQL, and would be lost when that is edited."
+                    raise FilesError(self.path, line, problem, hint="Put it between AS and the semicolon.")
 
     def at_end(self) -> bool:
         return self.position >= len(self.tokens)

@@ -14,6 +14,7 @@ from sqlglot.optimizer.qualify import qualify
 
 from catalog.records import Problem, View, ViewColumn, WorkspaceCatalog
 from connectors.sdk.types import SIMPLE, decimal_parts
+from engine.contracts import contracts_in
 from engine.engine import Engine, prepared_plan
 from engine.errors import EngineError, QueryError, SqlNotAllowedError, ViewProblemsError
 from engine.job import Job
@@ -43,6 +44,7 @@ def check_view(engine: Engine, catalog: WorkspaceCatalog, view: ViewSource) -> V
             raise SqlNotAllowedError(
                 f"a view has no parameters; found ${placeholder.this}", hint="write the value, or filter in the query"
             )
+        contracts_in(view.sql)
         resolved = resolve_workspace(tree, catalog, view.name)
         expanded, spellings = expand_stars(tree, catalog)
         names = resolved.select.named_selects

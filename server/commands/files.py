@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
-from server.commands.report import print_json, say
+from catalog.records import View, WorkspaceCatalog
+from server.commands.report import print_json, say, say_plan
 from server.commands.target import Target, on_workspace
+
+BrokenContracts = Literal["fail", "warn"]
 
 DIRECTORY = click.Path(path_type=Path, file_okay=False)
 
@@ -16,8 +20,17 @@ DIRECTORY = click.Path(path_type=Path, file_okay=False)
 @click.argument("directory", type=DIRECTORY)
 @click.option("--dry-run", is_flag=True, help="Check everything and show the changes, but make none.")
 @click.option("--no-key-check", is_flag=True, help="Believe declared keys instead of counting at the sources.")
+@click.option(
+    "--contracts",
+    type=click.Choice(["fail", "warn"]),
+    default="fail",
+    show_default=True,
+    help="What a broken contract of a view does.",
+)
 @on_workspace
-def apply_command(target: Target, directory: Path, dry_run: bool, no_key_check: bool) -> None:
+def apply_command(
+    target: Target, directory: Path, dry_run: bool, no_key_check: bool, contracts: BrokenContracts
+) -> None:
     """Make the workspace what DIRECTORY says: connections.yaml, views/*.sql, publications.yaml.
 
     All of it or nothing: what is not in the files is dropped, and if anything is wrong nothing is changed. Problems
@@ -36,6 +49,7 @@ def apply_command(target: Target, directory: Path, dry_run: bool, no_key_check: 
             directory,
             dry_run=dry_run,
             check_keys=not no_key_check,
+            contracts=contracts,
             progress=lambda text: say(f"… {text}"),
         )
     if target.as_json:
@@ -56,6 +70,8 @@ def apply_command(target: Target, directory: Path, dry_run: bool, no_key_check: 
 def check(target: Target, directory: Path | None) -> None:
     """Say what is wrong with the files in DIRECTORY; without it, with the workspace's views as the sources are now.
 
+    Contracts of views are proven too; a broken one is told with the plan that breaks it.
+
     \b
     Example:  viewloom check ./plant --workspace plant      (before a commit)
               viewloom refresh erp && viewloom check        (after a change at a source)
@@ -74,19 +90,39 @@ def check(target: Target, directory: Path | None) -> None:
         else:
             for view in opened.workspace.list_views():
                 try:
-                    check_one(opened.state, opened.scope, source_of(view))
+                    now = check_one(opened.state, opened.scope, source_of(view))
                 except ViewProblemsError as error:
                     found = error.problems[0]
                     problems.append({"view": view.name, "line": found.line, "problem": found.message})
+                    continue
+                problems += broken_contracts(now, opened.workspace.read())
     if target.as_json:
         print_json({"problems": problems})
     else:
         for problem in problems:
             click.echo(f"{problem['view']}, line {problem['line']}: {problem['problem']}")
+            say_plan(str(problem.get("plan", "")))
         if not problems:
             click.echo("All is well.")
     if problems:
         raise click.exceptions.Exit(1)
+
+
+def broken_contracts(view: View, catalog: WorkspaceCatalog) -> list[dict[str, object]]:
+    """A view's contracts that do not hold, each with the plan that breaks it."""
+    from engine.contracts import prove
+    from engine.explain import explain_plan, explanation_text
+
+    return [
+        {
+            "view": view.name,
+            "line": verdict.contract.line,
+            "problem": f"the contract {verdict.contract.text!r} is broken: {verdict.problem}",
+            "plan": explanation_text(explain_plan(verdict.plan)) if verdict.plan is not None else "",
+        }
+        for verdict in prove(view, catalog)
+        if verdict.problem
+    ]
 
 
 @click.command("export")

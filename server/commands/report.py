@@ -53,6 +53,12 @@ def say(text: str) -> None:
     click.echo(text, err=True)
 
 
+def say_plan(plan: str) -> None:
+    """A plan below what it proves, on standard error."""
+    for line in plan.splitlines():
+        say(f"    {line}".rstrip())
+
+
 def report_error(error: Exception) -> bool:
     """Tell an expected error on standard error; False for one that is a bug of ours and deserves its trace."""
     from catalog.errors import CatalogError
@@ -65,6 +71,7 @@ def report_error(error: Exception) -> bool:
     if isinstance(error, FilesProblemsError):
         for problem in error.problems:
             say(problem.text())
+            say_plan(problem.plan)
         count = len(error.problems)
         say(f"{count} problem{'s' if count > 1 else ''}; nothing was changed.")
         return True

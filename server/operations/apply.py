@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
+from typing import Literal
 
 from catalog.dependencies import uses_of
 from catalog.diff import Action, Changes, diff
@@ -26,7 +27,9 @@ from catalog.workspace_store import WorkspaceStore
 from connectors.sdk.errors import ConnectorError
 from connectors.sdk.registry import connector_type
 from engine.check_view import ViewSource, check_view
+from engine.contracts import prove
 from engine.errors import EngineError, ViewProblemsError
+from engine.explain import explain_plan, explanation_text
 from server.operations.access import require_admin
 from server.operations.connections import check_config
 from server.operations.errors import FileProblem, FilesProblemsError, OperationError
@@ -35,9 +38,11 @@ from server.operations.refresh import Introspection, introspect, seen_diff, seen
 from server.state import ServerState
 
 CONNECTIONS_FILE = "connections.yaml"
+HOW_TO_GO_ON = "mend the view or the contract; `--contracts warn` applies it all the same"
 # Candidates are planned over; no version of a committed or uncommitted snapshot is ever theirs.
 _CANDIDATE_VERSIONS = count(-1_000_000_000, -1)
 Say = Callable[[str], None]
+BrokenContracts = Literal["fail", "warn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,7 @@ class _Checking:
     seen: dict[str, Introspection]
     views: list[View]
     keys: dict[str, Key]
+    broken_contracts: BrokenContracts
 
 
 def secret_fields(connector: str) -> Collection[str]:
@@ -79,11 +85,14 @@ def apply(
     *,
     dry_run: bool = False,
     check_keys: bool = True,
+    contracts: BrokenContracts = "fail",
     progress: Say | None = None,
 ) -> Applied:
     """Make the workspace what a directory says. Raises FilesError, FilesProblemsError; nothing is half applied."""
     files = read_files(directory, secret_fields)
-    return apply_files(state, scope, files, dry_run=dry_run, check_keys=check_keys, progress=progress)
+    return apply_files(
+        state, scope, files, dry_run=dry_run, check_keys=check_keys, contracts=contracts, progress=progress
+    )
 
 
 def apply_files(
@@ -93,6 +102,7 @@ def apply_files(
     *,
     dry_run: bool = False,
     check_keys: bool = True,
+    contracts: BrokenContracts = "fail",
     progress: Say | None = None,
 ) -> Applied:
     """The same from files that were read already."""
@@ -100,7 +110,7 @@ def apply_files(
     workspace = state.store.workspace(scope)
     current = workspace.read()
     changes = diff(current, files)
-    checking = _Checking(state, current, current, progress or _silent, [], [], {}, [], {})
+    checking = _Checking(state, current, current, progress or _silent, [], [], {}, [], {}, contracts)
     _check_connections(checking, files, changes)
     _check_views(checking, files, changes)
     _check_publications(checking, files, changes, check_keys)
@@ -183,6 +193,21 @@ def _check_views(checking: _Checking, files: CatalogFiles, changes: Changes) -> 
             continue
         checking.views.append(view)
         _take_view(checking, view)
+        _check_contracts(checking, view, text)
+
+
+def _check_contracts(checking: _Checking, view: View, text: ViewText) -> None:
+    """Prove the view's contracts over the catalog as it would be."""
+    for verdict in prove(view, checking.candidate):
+        if verdict.problem:
+            message = f"the contract {verdict.contract.text!r} is broken: {verdict.problem}"
+            line = text.line + verdict.contract.line - 1
+            if checking.broken_contracts == "warn":
+                checking.warnings.append(f"{text.path}:{line}: {message}")
+                continue
+            plan = explanation_text(explain_plan(verdict.plan)) if verdict.plan is not None else ""
+            problem = FileProblem(text.path, line, 1, "contract_broken", message, HOW_TO_GO_ON, plan)
+            checking.problems.append(problem)
 
 
 def _take_view(checking: _Checking, view: View) -> None:

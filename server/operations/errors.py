@@ -38,7 +38,8 @@ class RelationError(OperationError):
 
 @dataclass(frozen=True, slots=True)
 class FileProblem:
-    """Something wrong in a file of the catalog as code; `line` and `column` count from 1."""
+    """Something wrong in a file of the catalog as code; `line` and `column` count from 1. `plan`: EXPLAIN's text of
+    the plan that breaks a contract."""
 
     path: str
     line: int
@@ -46,6 +47,7 @@ class FileProblem:
     code: str
     message: str
     hint: str = ""
+    plan: str = ""
 
     def text(self) -> str:
         """One line, as compilers write it."""

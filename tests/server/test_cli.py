@@ -127,3 +127,16 @@ def test_a_wrong_command_line_ends_with_two(run: Run) -> None:
     run("apply", code=2)
     run("nonsense", code=2)
     run("preview", "v", "--limit", "1000", code=2)
+
+
+def test_a_broken_contract_fails_the_check_with_the_plan_in_hand(run: Run, tmp_path: Path) -> None:
+    run("init")
+    sql = "\n-- contract: a filter on status reaches erp\nSELECT {} AS status FROM erp.orders"
+    run("apply", str(files(tmp_path, sql.format("status"))))
+    assert "All is well." in run("check").output
+    root = files(tmp_path, sql.format("upper(status)"))
+    failed = run("check", str(root), code=1).stderr
+    assert "views/v.sql:2:1: the contract" in failed and "UPPER" in failed and "s0  erp.orders" in failed
+    run("apply", str(root), "--contracts", "warn")
+    failed = run("check", code=1).output
+    assert "v, line 2: the contract" in failed and "s0  erp.orders" in failed
