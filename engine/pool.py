@@ -23,12 +23,13 @@ from pathlib import Path
 import orjson
 
 from engine.errors import NoWorkerError, WorkerDiedError
-from engine.frames import FrameReader
+from engine.frames import FrameReader, event_frame
 from engine.isolation import resident
 
 START_TIMEOUT = 30.0
 WATCH_INTERVAL = 0.1
 PATIENCE = 1.0
+SHORT_JOB = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,11 @@ class PoolSettings:
 
 @dataclass(slots=True, eq=False)
 class WorkerProcess:
-    """The API process's end of one worker."""
+    """The API process's end of one worker. `socket`: jobs and answers; `control`: cancels."""
 
     process: subprocess.Popen[bytes]
     socket: socket.socket
+    control: socket.socket
     spill: Path
     tenant: str | None = None
     small: bool = True
@@ -60,17 +62,27 @@ class WorkerProcess:
     retired: bool = False
     jobs: int = 0
     idle_since: float = field(default_factory=time.monotonic)
+    busy_since: float = 0.0
     reader: FrameReader = field(default_factory=FrameReader)
 
     def kill(self) -> None:
         """End the process now."""
         self.process.kill()
 
+    def cancel(self, run: str) -> None:
+        """Tell it to end a job. Raises OSError when it is gone, or does not listen any more."""
+        self.control.sendall(event_frame({"job": "cancel", "run": run}))
+
+    def may_have_grown(self) -> bool:
+        """Whether its size is worth a look after this job: a short one can't have taken much, many can."""
+        return time.monotonic() - self.busy_since > SHORT_JOB or self.jobs % 64 == 0
+
     def end(self) -> None:
         """Kill, reap, and delete what it had on disk."""
         self.process.kill()
         self.process.wait()
         self.socket.close()
+        self.control.close()
         shutil.rmtree(self.spill, ignore_errors=True)
 
 
@@ -122,7 +134,7 @@ class WorkerPool:
     def release(self, worker: WorkerProcess, healthy: bool) -> None:
         """Give a worker back; one that is not healthy (killed, cancelled late, out of step), was recycled, or stays
         large is ended."""
-        size = resident(worker.process.pid) or 0
+        size = (resident(worker.process.pid) or 0) if worker.may_have_grown() else 0
         with self._lock:
             worker.busy = False
             worker.idle_since = time.monotonic()
@@ -184,7 +196,7 @@ class WorkerPool:
 
     def _assign(self) -> None:
         """Give idle workers to waiters, one tenant after another."""
-        progress = True
+        progress, spare_taken = True, False
         while progress:
             progress = False
             for tenant in self._starved():
@@ -198,11 +210,14 @@ class WorkerPool:
                 self._waiting.move_to_end(tenant)
                 if not waiter.future.set_running_or_notify_cancel():
                     continue
+                spare_taken = spare_taken or worker.tenant is None
                 worker.tenant, worker.small, worker.busy = tenant, waiter.small, True
+                worker.busy_since = time.monotonic()
                 worker.jobs += 1
                 waiter.future.set_result(worker)
                 progress = True
-        self._lock.notify_all()
+        if spare_taken or self._waiting:
+            self._lock.notify_all()  # the keeper has something to do; else waking it would only cost
 
     def _starved(self) -> list[str]:
         """The tenants with someone waiting who may have a worker now, in turn."""
@@ -228,10 +243,10 @@ class WorkerPool:
         return large < max(1, len(self._workers) - kept)
 
     def _idle_for(self, tenant: str) -> WorkerProcess | None:
-        idle = [w for w in self._workers if not w.busy and w.process.poll() is None]
-        own = [w for w in idle if w.tenant == tenant]
-        free = own or [w for w in idle if w.tenant is None]
-        return max(free, key=lambda w: w.jobs) if free else None
+        idle = [w for w in self._workers if not w.busy and w.tenant in (tenant, None)]
+        # The tenant's own ones first, and of them the one that has done most: its sessions and caches are warm.
+        idle.sort(key=lambda w: (w.tenant is not None, w.jobs), reverse=True)
+        return next((w for w in idle if w.process.poll() is None), None)
 
     def _held_by(self, tenant: str | None) -> int:
         return sum(worker.tenant == tenant for worker in self._workers)
@@ -329,11 +344,14 @@ class WorkerPool:
         """A fresh interpreter with an empty environment, our socket and a spill directory of its own."""
         spill = Path(tempfile.mkdtemp(prefix="worker-", dir=self._directory))  # mode 0700
         ours, theirs = socket.socketpair()
+        control, its_control = socket.socketpair()
+        control.setblocking(False)  # a cancel is a few bytes: only a worker that hears nothing leaves no room
         try:
             if self.settings.uid is not None:
                 os.chown(spill, self.settings.uid, self.settings.uid)
             arguments = {
                 "fd": theirs.fileno(),
+                "control": its_control.fileno(),
                 "uid": self.settings.uid,
                 "memory_mb": self.settings.memory_mb,
                 "spill": str(spill),
@@ -343,7 +361,7 @@ class WorkerPool:
             process = subprocess.Popen(
                 [sys.executable, "-I", "-m", "engine.worker", orjson.dumps(arguments).decode()],
                 env={"LC_ALL": "C.UTF-8", "TZ": "UTC"},
-                pass_fds=[theirs.fileno()],
+                pass_fds=[theirs.fileno(), its_control.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,  # a driver's or DuckDB's complaint can hold rows
@@ -352,11 +370,13 @@ class WorkerPool:
             )
         except OSError:
             ours.close()
+            control.close()
             shutil.rmtree(spill, ignore_errors=True)
             raise
         finally:
             theirs.close()
-        return WorkerProcess(process, ours, spill)
+            its_control.close()
+        return WorkerProcess(process, ours, control, spill)
 
     def _watch(self) -> None:
         """The watchdog thread: ends a worker whose resident size passed its bound."""

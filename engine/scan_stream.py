@@ -85,7 +85,7 @@ class ScanStream:
                 if self.seconds_to_first_row is None:
                     self.seconds_to_first_row = time.monotonic() - started
                 self.rows += batch.num_rows
-                self.bytes += batch.nbytes
+                self.bytes += batch.get_total_buffer_size()  # nbytes takes a tenth of the time of a key lookup
                 if self.rows > most:
                     return None
                 found.append(self._checked(batch))

@@ -1,18 +1,19 @@
-"""What runs in a worker process: one job at a time, over one socket, for one tenant.
+"""What runs in a worker process: one job at a time, for one tenant, over two sockets: jobs and answers, and cancels.
 
-Started as `python -I -m engine.worker` with an empty environment. The main thread runs jobs; a second thread reads
-the socket, so that a cancel is heard while a job runs, and ends the process when the API process is gone.
+Started as `python -I -m engine.worker` with an empty environment. The main thread reads a job, runs it and writes its
+answer: no other thread is woken for it. A second thread hears cancels while a job runs, and ends the process when the
+API process is gone.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import queue
 import socket
 import sys
 import threading
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -34,32 +35,55 @@ from engine.job import Job, JobConnection, job_from_json
 
 ADDRESS_SPACE_BASE = 1024 * 1024 * 1024
 DATA_BYTES = 1024 * 1024
+HELD_BYTES = 64 * 1024
 
 
 class SocketSink:
-    """Frames to the API process. Blocks while that side does not read: that is the back pressure."""
+    """Frames to the API process. Blocks while that side does not read: that is the back pressure.
 
-    def __init__(self, connection: socket.socket) -> None:
+    `hold`: a small answer is kept until its last event and leaves as one piece, which wakes the reader once. What has
+    not left when an error comes is dropped, so that the error can still have a status.
+    """
+
+    def __init__(self, connection: socket.socket, hold: bool = False) -> None:
         self._socket = connection
-        self._lock = threading.Lock()
-        self.head_sent = False
+        self._hold = hold
+        self._head = b""
+        self._data = bytearray()
 
     def head(self, head: dict[str, object]) -> None:
-        self.head_sent = True
-        self.event({"event": "head", **head})
+        """Leaves with the first bytes of the answer, which follow at once."""
+        self._head = event_frame({"event": "head", **head})
 
     def data(self, data: bytes) -> None:
         """In pieces: the API process holds a whole frame in memory, however wide the rows are."""
+        if self._hold and len(self._data) + len(data) <= HELD_BYTES:
+            self._data += data
+            return
+        self._flush()
         view = memoryview(data)
         for start in range(0, len(view), DATA_BYTES):
             piece = view[start : start + DATA_BYTES]
-            with self._lock:
-                self._socket.sendall(data_head(len(piece)))
-                self._socket.sendall(piece)
+            self._socket.sendall(data_head(len(piece)))
+            self._socket.sendall(piece)
 
     def event(self, event: dict[str, object]) -> None:
-        with self._lock:
-            self._socket.sendall(event_frame(event))
+        """Any other event, behind what was held."""
+        if self._hold and event["event"] == "error":
+            self._head = b""
+            self._data.clear()
+        self._flush(event_frame(event))
+
+    def _flush(self, last: bytes = b"") -> None:
+        self._hold = False
+        pieces = [self._head]
+        if self._data:
+            pieces += [data_head(len(self._data)), bytes(self._data)]
+        pieces.append(last)
+        self._head = b""
+        self._data.clear()
+        if ready := b"".join(pieces):
+            self._socket.sendall(ready)
 
 
 class Connectors:
@@ -91,48 +115,40 @@ class Connectors:
 
 
 class Worker:
-    """The process's state: its socket, DuckDB, connectors, and the execution that a cancel would end."""
+    """The process's state: its sockets, DuckDB, connectors, and the execution that a cancel would end."""
 
-    def __init__(self, connection: socket.socket, session: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: socket.socket, control: socket.socket, session: duckdb.DuckDBPyConnection) -> None:
         self._socket = connection
+        self._control = control
         self._session = session
         self._connectors = Connectors()
-        self._jobs: queue.Queue[dict[str, Any]] = queue.Queue()
         self._execution: Execution | None = None
+        self._running = ""
+        self._armed = 0
         self._cancelled_run = ""
         self._last: Execution | None = None
         self._cancelling = threading.Lock()
 
     def listen(self) -> None:
-        """The reading thread: jobs to the queue, cancels to the execution, the end of the socket to the exit."""
+        """The listening thread: cancels to the execution, the end of the control socket to the exit."""
         try:
-            self._hear()
+            for event in _events(self._control):
+                run = str(event.get("run"))
+                # Held until the cancel is through: it must not reach into the next job.
+                with self._cancelling:
+                    self._cancelled_run = run
+                    if self._execution is not None and self._running == run:
+                        self._execution.cancel()
+            os._exit(0)
         finally:
             os._exit(1)  # a worker that can't hear a cancel is of no use: one failed request, and a new worker
 
-    def _hear(self) -> None:
-        reader = FrameReader()
-        while True:
-            received = self._socket.recv(65536)
-            if not received:
-                os._exit(0)
-            for message in reader.feed(received):
-                event = message.event or {}
-                if event.get("job") == "cancel":
-                    # Held until the cancel is through: it must not reach into the next job.
-                    with self._cancelling:
-                        self._cancelled_run = str(event.get("run"))
-                        if self._execution is not None:
-                            self._execution.cancel()
-                else:
-                    self._jobs.put(event)
-
     def serve(self) -> None:
-        """The main thread: one job after another."""
+        """The main thread: one job after another, until the API process is gone."""
         SocketSink(self._socket).event({"event": "ready", "pid": os.getpid()})
-        while True:
-            job = job_from_json(self._jobs.get())
-            sink = SocketSink(self._socket)
+        for event in _events(self._socket):
+            job = job_from_json(event)
+            sink = SocketSink(self._socket, hold=job.statement is not None and job.statement.direct is not None)
             self._last = None
             try:
                 result = self._do(job, sink)
@@ -154,7 +170,7 @@ class Worker:
         sink.event({**error_event(error), "sources": self._last.report() if self._last is not None else []})
 
     def _do(self, job: Job, sink: SocketSink) -> dict[str, object]:
-        arm_cpu_limit(job.cpu_seconds)
+        self._armed = arm_cpu_limit(job.cpu_seconds, self._armed)
         connectors = {}
         for name, wanted in job.connections.items():
             try:
@@ -182,7 +198,7 @@ class Worker:
     def _run(self, job: Job, connectors: dict[str, Connector], sink: SocketSink) -> dict[str, object]:
         execution = self._last = Execution(self._session, connectors, job)
         with self._cancelling:
-            self._execution = execution
+            self._execution, self._running = execution, job.run
             if self._cancelled_run == job.run:
                 execution.cancel()
         try:
@@ -200,6 +216,14 @@ class Worker:
                     for connector in connectors.values():
                         connector.end()
         return {"rows": writer.rows, "bytes": writer.size, "sources": execution.report()}
+
+
+def _events(connection: socket.socket) -> Iterator[dict[str, Any]]:
+    """What the API process sends, until it closes. Raises ValueError for what is no frame."""
+    reader = FrameReader()
+    while received := connection.recv(65536):
+        for message in reader.feed(received):
+            yield message.event or {}
 
 
 def error_event(error: EngineError) -> dict[str, object]:
@@ -232,13 +256,13 @@ def main() -> None:
     pa.set_io_thread_count(settings["threads"])
     session = open_session(settings["memory_mb"], settings["threads"], Path(settings["spill"]), settings["spill_mb"])
     limit_address_space(int(settings["memory_mb"] * 1.5 * 1024 * 1024) + ADDRESS_SPACE_BASE)
-    worker = Worker(connection, session)
+    worker = Worker(connection, socket.socket(fileno=settings["control"]), session)
     threading.Thread(target=worker.listen, name="listen", daemon=True).start()
     try:
         worker.serve()
     except OSError:
-        # The API process is gone: nobody to tell.
-        os._exit(0)
+        pass  # the API process is gone: nobody to tell
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -191,8 +191,7 @@ class Run:
         self._release(healthy)
 
     async def _drain(self, worker: WorkerProcess) -> None:
-        loop = asyncio.get_running_loop()
-        await loop.sock_sendall(worker.socket, event_frame({"job": "cancel", "run": self.job.run}))
+        worker.cancel(self.job.run)
         received = b""  # what was received already and not looked at comes first
         while True:
             for message in worker.reader.feed(received):

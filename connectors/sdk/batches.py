@@ -97,7 +97,7 @@ def _text_bytes(rows: Sequence[Sequence[Any]], wide: list[int]) -> int:
 
 def _cut(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     """The batch in slices of at most 4 MB; a single row may be longer."""
-    if batch.nbytes <= MOST_BYTES or batch.num_rows <= 1:
+    if batch.num_rows <= 1 or batch.nbytes <= MOST_BYTES:
         yield batch
         return
     middle = batch.num_rows // 2

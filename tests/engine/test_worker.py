@@ -11,7 +11,6 @@ import pytest
 
 from engine.engine import Engine
 from engine.errors import DeadlineError, EngineBugError, QueryError, QueryValueError, WorkerDiedError
-from engine.frames import event_frame
 from engine.job import Job
 from engine.pool import PoolSettings
 from tests.engine.workers import SMALL_POOL, Talk, answer, engine, job, pids, until
@@ -40,7 +39,7 @@ def test_a_worker_starts_with_an_empty_environment_and_no_descriptor_of_ours(mon
     assert set(environment.rstrip(b"\0").split(b"\0")) == {b"LC_ALL=C.UTF-8", b"TZ=UTC"}
     assert pipe not in targets.values()
     assert [targets[name] for name in ("0", "1", "2")] == ["/dev/null"] * 3
-    assert sum(target.startswith("socket:") for target in targets.values()) == 1
+    assert sum(target.startswith("socket:") for target in targets.values()) == 2  # jobs, cancels
     assert not [target for target in targets.values() if target.startswith("/") and target != "/dev/null"]
 
 
@@ -141,9 +140,9 @@ def test_a_cancel_that_comes_too_late_does_not_reach_into_the_next_query(workers
     for number in range(200):
         run = f"run {number}"
         talk.start(job(f"SELECT {number} AS a", run=run))
-        talk.send({"job": "cancel", "run": run})
+        talk.worker.cancel(run)
         assert talk.end()["event"] in ("done", "error")
-        talk.worker.socket.sendall(event_frame({"job": "cancel", "run": run}))
+        talk.worker.cancel(run)
         talk.start(job(f"SELECT {number} AS a", run=f"{run} again"))
         assert talk.end() == {"event": "done", "rows": 1, "bytes": talk.frames[-1], "sources": []}
     talk.release()

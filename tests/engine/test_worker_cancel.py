@@ -162,7 +162,7 @@ def _is_blocked(talk: Talk) -> bool:
 
 def test_a_run_cancelled_before_it_was_started_never_asks_the_source(workers: Engine, source: Source) -> None:
     with Talk(workers.pool) as talk:
-        talk.send({"job": "cancel", "run": "early"})
+        talk.worker.cancel("early")
         talk.start(source.job(SLOW, run="early"))
         assert talk.end()["code"] == "query_cancelled"
         assert not source.running()
@@ -174,7 +174,7 @@ def test_a_late_cancel_does_not_disturb_the_next_query_of_the_same_session(worke
     with Talk(workers.pool) as talk:
         for number in range(15):
             talk.start(source.job(ALIVE, run=f"run {number}"))
-            talk.send({"job": "cancel", "run": f"run {number}"})
+            talk.worker.cancel(f"run {number}")
             assert talk.end()["event"] in ("done", "error")
             talk.start(source.job(ALIVE, run=f"next {number}"))
             assert talk.end()["event"] == "done"

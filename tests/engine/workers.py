@@ -131,7 +131,7 @@ class Talk:
         self.send(job_to_json(wanted))
 
     def cancel(self) -> None:
-        self.send({"job": "cancel", "run": self.run})
+        self.worker.cancel(self.run)
 
     def read(self, last: Callable[[dict[str, Any] | None], bool]) -> dict[str, Any] | None:
         """Messages until one for which `last` holds (None stands for data); that one's event."""
