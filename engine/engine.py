@@ -237,7 +237,7 @@ def _plan_key(
     query: Query, catalog: WorkspaceCatalog, readable: frozenset[str] | None, workspace_names: bool
 ) -> tuple[object, ...]:
     types = tuple(p.sql_type for p in query.parameters)
-    shape = tree_key(query.select)
+    shape = tree_key(query.select) if query.shape is None else query.shape
     return catalog.tenant, catalog.workspace, catalog.version, readable, workspace_names, types, shape
 
 

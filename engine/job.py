@@ -5,7 +5,7 @@ It holds the resolved secrets of the connections that it names, so it is never l
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import cast
 
 from engine.encoders.encoding import Encoding, encoding_from_json, encoding_to_json
@@ -56,7 +56,7 @@ def job_to_json(job: Job) -> dict[str, object]:
     return {
         "job": job.kind,
         "run": job.run,
-        "connections": {name: asdict(connection) for name, connection in job.connections.items()},
+        "connections": {name: _connection_to_json(c) for name, c in job.connections.items()},
         "statement": _statement_to_json(job.statement),
         "count": _statement_to_json(job.count),
         "encoding": encoding_to_json(job.encoding) if job.encoding else None,
@@ -87,6 +87,10 @@ def job_from_json(data: dict[str, object]) -> Job:
         tables=tuple(cast("list[str]", data["tables"])),
         exclude=tuple(cast("list[str]", data["exclude"])),
     )
+
+
+def _connection_to_json(connection: JobConnection) -> dict[str, object]:
+    return {"kind": connection.kind, "config": connection.config, "time_zone": connection.time_zone}
 
 
 def _statement_to_json(statement: Statement | None) -> dict[str, object] | None:

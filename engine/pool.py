@@ -52,8 +52,8 @@ class WorkerProcess:
     """The API process's end of one worker. `socket`: jobs and answers; `control`: cancels."""
 
     process: subprocess.Popen[bytes]
-    socket: socket.socket
     control: socket.socket
+    socket: socket.socket
     spill: Path
     tenant: str | None = None
     small: bool = True
@@ -376,7 +376,7 @@ class WorkerPool:
         finally:
             theirs.close()
             its_control.close()
-        return WorkerProcess(process, ours, control, spill)
+        return WorkerProcess(process, control, ours, spill)
 
     def _watch(self) -> None:
         """The watchdog thread: ends a worker whose resident size passed its bound."""

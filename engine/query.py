@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, field
 
 from sqlglot import exp
 
@@ -22,11 +23,13 @@ class Query:
     """One SELECT to run.
 
     `select`: a DuckDB tree whose tables are publications (or, for an administrator's preview, views and tables) and
-    whose literals of the caller are parameters, so that one plan serves all their values.
+    whose literals of the caller are parameters, so that one plan serves all their values. Nobody changes it.
+    `shape`: the tree's `tree_key`, where whoever made the query has it already.
     """
 
     select: exp.Query
     parameters: tuple[Parameter, ...] = ()
+    shape: Hashable = field(default=None, compare=False)
 
 
 def parameter(index: int, sql_type: str) -> exp.Expr:

@@ -7,6 +7,7 @@ API process is gone.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import socket
@@ -258,10 +259,8 @@ def main() -> None:
     limit_address_space(int(settings["memory_mb"] * 1.5 * 1024 * 1024) + ADDRESS_SPACE_BASE)
     worker = Worker(connection, socket.socket(fileno=settings["control"]), session)
     threading.Thread(target=worker.listen, name="listen", daemon=True).start()
-    try:
+    with contextlib.suppress(OSError):  # the API process is gone: nobody to tell
         worker.serve()
-    except OSError:
-        pass  # the API process is gone: nobody to tell
     os._exit(0)
 
 

@@ -42,10 +42,11 @@ from server.errors import (
     error_headers,
     status_of,
 )
-from server.odata.routes import Document, odata_answer
+from server.odata.remembered import RememberedAnswers
+from server.odata.routes import Document
 from server.protocol import GuardedProtocol
 from server.receipt import run_record
-from server.request import Request, reset
+from server.request import Request, reset, takes_at_once
 from server.request_log import LOGGER, Metrics, configure_logging
 from server.rest.openapi import openapi_json
 from server.rest.routes import rest_answer
@@ -71,6 +72,7 @@ class Application:
         self.metrics = Metrics(state.engine.pool)
         self.runs = RunLog(state.store)
         self._admin = admin_app(state)
+        self._remembered = RememberedAnswers()
         self._stopping = False
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -145,7 +147,7 @@ class Application:
         workspace = match["workspace"].decode("latin-1")
         context = await self._context(request, key, workspace, prefix)
         raw_path = match["rest"] or b"/"
-        answer = odata_answer(context, raw_path, request.query, request.text_headers())
+        answer = self._remembered.answer(context, raw_path, request.query, request.text_headers())
         if isinstance(answer, Document):
             headers = [(b"content-type", answer.content_type.encode())]
             headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in answer.headers]
@@ -243,6 +245,7 @@ class Application:
             request.receive,
             request.send,
             lambda: reset(transport),
+            lambda: takes_at_once(transport),
         )
         await self.streaming.respond(context, answer, client, request.outcome)
 
@@ -289,12 +292,8 @@ class Application:
         elif request.path == b"/healthz":
             await self._respond(request, 200, b'{"status":"ok"}', plain)
         else:
-            body = {
-                "name": "Viewloom",
-                "docs": "/docs",
-                "odata": "/odata/{workspace}/",
-                "rest": "/api/v1/{workspace}/",
-            }
+            roots = {"odata": "/odata/{workspace}/", "rest": "/api/v1/{workspace}/"}
+            body = {"name": "Viewloom", "docs": "/docs"} | roots
             await self._respond(request, 200, orjson.dumps(body), plain)
 
     async def _respond(self, request: Request, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:

@@ -66,6 +66,13 @@ class ReadAhead:
                 return b""
             self._changed.clear()
             await self._changed.wait()
+        return self._next()
+
+    def take_now(self) -> bytes | None:
+        """The next bytes, b"" at the end; None when they are not there yet."""
+        return self._next() if self.waiting else b"" if self._finished else None
+
+    def _next(self) -> bytes:
         data = self._from_memory() if self._pieces else self._from_file()
         self._changed.set()
         return data

@@ -49,6 +49,12 @@ class Request:
         return {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers.items()}
 
 
+def takes_at_once(transport: Any) -> bool:
+    """Whether a small piece can be written without waiting: at most an answer's head stands before it. uvicorn makes
+    a sender wait above 64 KB."""
+    return transport is not None and transport.get_write_buffer_size() < 4_096
+
+
 def reset(transport: Any) -> None:
     """Drop a connection with what it has not taken yet; a plain close would keep that in the kernel for minutes."""
     if transport is None:

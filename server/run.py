@@ -60,7 +60,7 @@ class Run:
 
     async def cancel(self) -> None:
         """Nobody wants the answer: end the statement at the sources, then the job, at last the process."""
-        if self._task is not None:
+        if self._task is not None and not self._task.done():
             if not self._ending:  # else it is on its way: a deadline has ended the job already
                 self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

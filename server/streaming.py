@@ -41,7 +41,7 @@ class BrokenAnswerError(Exception):
 @dataclass(frozen=True, slots=True)
 class Client:
     """What matters of the client: its HTTP version, whether it takes gzip, whether it wants the head only (HEAD),
-    and its connection's way out."""
+    its connection's way out, and whether a small piece would be taken without waiting."""
 
     http_version: str
     gzip: bool
@@ -49,6 +49,7 @@ class Client:
     receive: Receive
     send: Send
     abort: Callable[[], None]
+    takes_at_once: Callable[[], bool] = lambda: False
 
 
 class Streaming:
@@ -77,7 +78,7 @@ class Streaming:
         counting: Prepared | None
         ahead = ReadAhead(self._settings.data_directory, self._settings.read_ahead_mb * 1024 * 1024)
         try:
-            job, prepared, counting = await _first(self._plan(context, answer, client), gone)
+            job, prepared, counting = await self._plan(context, answer, client, gone)
             outcome.seconds_planned = time.monotonic() - started
             outcome.statement = prepared.shape
             limit = answer.limits.timeout or self._settings.query_timeout
@@ -94,7 +95,7 @@ class Streaming:
                 deadline=started + open_for,
             )
             run.start()
-            head = await _first(_await(run.head), gone)
+            head = await _first(run.head, gone)
             outcome.seconds_to_head = time.monotonic() - started
             outcome.seconds_queued = run.seconds_queued
             if answer.empty_is_missing and head["empty"]:
@@ -119,10 +120,10 @@ class Streaming:
             ahead.close()
 
     async def _plan(
-        self, context: RequestContext, answer: Answer, client: Client
+        self, context: RequestContext, answer: Answer, client: Client, gone: asyncio.Task[None]
     ) -> tuple[Job, Prepared, Prepared | None]:
-        prepared = await self._prepared(answer.query, context)
-        count = (await self._prepared(answer.count, context), answer.count) if answer.count else None
+        prepared = await self._prepared(answer.query, context, gone)
+        count = (await self._prepared(answer.count, context, gone), answer.count) if answer.count else None
         encoding = answer.encoding if answer.encoding.names else replace(answer.encoding, names=prepared.names)
         if client.gzip and encoding.format is not Format.PARQUET:
             encoding = replace(encoding, gzip=True)
@@ -138,12 +139,14 @@ class Streaming:
         )
         return job, prepared, count[0] if count else None
 
-    async def _prepared(self, query: Query, context: RequestContext) -> Prepared:
+    async def _prepared(self, query: Query, context: RequestContext, gone: asyncio.Task[None]) -> Prepared:
         readable = context.scope.publications
         found = self._engine.cached(query, context.catalog, readable)
         if found is not None:
             return found
-        return await asyncio.to_thread(self._engine.prepare, query, context.catalog, readable)
+        planning = asyncio.to_thread(self._engine.prepare, query, context.catalog, readable)
+        prepared: Prepared = await _first(planning, gone)
+        return prepared
 
     async def _send(
         self,
@@ -161,7 +164,9 @@ class Streaming:
             await client.send({"type": "http.response.start", "status": 200, "headers": headers})
             await client.send({"type": "http.response.body", "body": b"", "more_body": False})
             return
-        first = await _first(run.ahead.take(), gone)
+        first = run.ahead.take_now()
+        if first is None:
+            first = await _first(run.ahead.take(), gone)
         if len(first) <= WHOLE_BYTES:
             await run.ended(WHOLE_SECONDS)
         whole = run.ahead.finished and not run.ahead.waiting and len(first) <= WHOLE_BYTES
@@ -173,6 +178,11 @@ class Streaming:
         if run.error is not None and run.ahead.finished and not outcome.bytes:
             raise run.error  # nothing has been sent: it can still be an error with a status
         await client.send({"type": "http.response.start", "status": 200, "headers": headers})
+        if whole and client.takes_at_once():
+            # Nothing stands before it on this connection, so nothing has to be waited for.
+            await client.send({"type": "http.response.body", "body": first, "more_body": False})
+            outcome.bytes += len(first)
+            return
         rate = ClientRate(limits.min_client_rate or 0, self._settings.client_grace)
         piece = first
         while piece:
@@ -251,13 +261,11 @@ async def _gone(receive: Receive) -> None:
         continue
 
 
-async def _await(future: asyncio.Future[dict[str, Any]]) -> dict[str, Any]:
-    return await asyncio.shield(future)
-
-
 async def _first(wanted: Any, gone: asyncio.Task[None]) -> Any:
-    """The awaited value, or QueryCancelledError when the client goes first."""
+    """The awaited value, or QueryCancelledError when the client goes first; then `wanted` is cancelled."""
     task = asyncio.ensure_future(wanted)
+    if task.done():
+        return task.result()
     done, _ = await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
     if task in done:
         return task.result()
