@@ -292,8 +292,8 @@ class Application:
         elif request.path == b"/healthz":
             await self._respond(request, 200, b'{"status":"ok"}', plain)
         else:
-            roots = {"odata": "/odata/{workspace}/", "rest": "/api/v1/{workspace}/"}
-            body = {"name": "Viewloom", "docs": "/docs"} | roots
+            body = {"name": "Viewloom", "docs": "/docs", "odata": "/odata/{workspace}/"}
+            body |= {"rest": "/api/v1/{workspace}/"}
             await self._respond(request, 200, orjson.dumps(body), plain)
 
     async def _respond(self, request: Request, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
