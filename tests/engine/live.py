@@ -189,6 +189,9 @@ def live_connectors(postgres: Any, mariadb: Any, directory: Path) -> Iterator[di
             connector.close()
 
 
+THREE = {"pg": "postgres", "my": "mysql", "lite": "sqlite"}
+
+
 @dataclass(slots=True)
 class _Bytes:
     pieces: list[bytes]
@@ -215,7 +218,12 @@ class Live:
     `estimates`: what the planner takes for the tables' sizes, in place of what the sources say.
     """
 
-    def __init__(self, connectors: dict[str, Connector], estimates: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        connectors: dict[str, Connector],
+        estimates: Mapping[str, int] | None = None,
+        kinds: Mapping[str, str] = THREE,
+    ) -> None:
         self.connectors = connectors
         schemas = {}
         self.plain = duckdb.connect()
@@ -239,7 +247,6 @@ class Live:
                 casts = ", ".join(f'CAST("{c}" AS {kind}) AS "{c}"' for c, kind in columns)
                 self.plain.execute(f'CREATE TABLE "{name}"."{part}" AS SELECT {casts} FROM rows_')
                 self.plain.unregister("rows_")
-        kinds = {"pg": "postgres", "my": "mysql", "lite": "sqlite"}
         connections = {name: Connection(name, kinds[name], {}) for name in connectors}
         self.catalog = WorkspaceCatalog("acme", "plant", 1, connections=connections, schemas=schemas)
 

@@ -1,0 +1,92 @@
+"""One random question over five kinds of sources, asked in all ways; `test_federated` and `federated_long` run it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import duckdb
+
+from connectors.sdk import TableName
+from engine.engine import sql_literal
+from engine.optimizer import RULES, Rule
+from engine.query import Parameter
+from tests.engine.federated_queries import FederatedQueries
+from tests.engine.live import Live, difference
+from tests.engine.live_five import TABLES
+
+EACH_RULE_OFF = 10  # every tenth query also with each rule off in turn
+LARGE = {"facts": 5_000_000, "parts": 2_000_000, "dims": 7}
+STRANGE = {"facts": 20_000, "parts": 3, "dims": 900_000}
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run did: `refused` by plain DuckDB, `made` fragments, `keys` given, `differences` found."""
+
+    queries: int = 0
+    refused: int = 0
+    made: int = 0
+    keys: int = 0
+    runs: int = 0
+    differences: list[str] = field(default_factory=list)
+
+    def add(self, other: Tally) -> None:
+        """Take what another part of the run did."""
+        self.queries += other.queries
+        self.refused += other.refused
+        self.made += other.made
+        self.keys += other.keys
+        self.runs += other.runs
+        self.differences += other.differences
+
+
+class Federated:
+    """The five sources under three catalogs that differ in the sizes that they tell."""
+
+    def __init__(self, lives: Sequence[Live]) -> None:
+        self.lives = lives
+        self.tables = {
+            name: {
+                part: connector.describe(TableName(("public", part) if name == "pg" else (part,))) for part in TABLES
+            }
+            for name, connector in lives[0].connectors.items()
+        }
+
+    def check(self, number: int, tally: Tally) -> str | None:
+        """Run one query in all ways; what differs."""
+        sql, parameters = FederatedQueries(random.Random(number), self.tables).query()
+        live = self.lives[number % len(self.lives)]
+        tally.queries += 1
+        try:
+            expected = self.lives[0].expected(plain_text(sql, parameters))
+        except duckdb.Error:
+            tally.refused += 1
+            return None
+        ways: list[tuple[Rule, ...]] = [RULES, ()]
+        if number % EACH_RULE_OFF == 0:
+            ways += [tuple(rule for rule in RULES if rule is not off) for off in RULES]
+        for rules in ways:
+            try:
+                found = live.run(sql, parameters, rules)
+                problem = difference(found.table, expected)
+                scans = found.plan.scans
+            except Exception as error:
+                problem, scans = f"{type(error).__name__}: {error}", ()
+            tally.runs += 1
+            if rules == RULES:
+                tally.made += any(scan.fragment is not None for scan in scans)
+                tally.keys += any(scan.keys_from for scan in scans)
+            if problem is not None:
+                off = [rule.__name__ for rule in RULES if rule not in rules]
+                shown = "\n".join(map(repr, scans))
+                return f"query {number}, without {off}: {problem}\n{sql}\n{parameters}\n{shown}"
+        return None
+
+
+def plain_text(sql: str, parameters: tuple[Parameter, ...]) -> str:
+    """The statement with its parameters' values as literals."""
+    for index in reversed(range(len(parameters))):
+        sql = sql.replace(f"${index + 1} ", sql_literal(parameters[index].value) + " ")
+    return sql

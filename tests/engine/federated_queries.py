@@ -1,0 +1,353 @@
+"""Random SELECTs over five kinds of sources at once, in the shapes that the rules look for: stars over several
+connections, semi joins, correlated subqueries, one branch per site, unused outer joins, first rows, CTEs read twice.
+
+Each has one answer as a multiset: a LIMIT stands behind an order over all columns.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from connectors.sdk import Table
+from connectors.sdk.types import family
+from engine.query import Parameter
+from tests.engine.fragment_queries import TYPES, VALUES
+
+KNOWN = frozenset({"integer", "decimal", "text", "date"})
+NUMBERS = frozenset({"integer", "decimal"})
+# The tables' columns that all five sources have.
+COMMON = {
+    "facts": ("id", "dim", "code", "n", "small", "money", "day"),
+    "dims": ("id", "code", "label", "kind", "rate"),
+    "parts": ("fact", "no", "qty"),
+}
+_JOINS = {
+    ("facts", "dims"): (("dim", "id"), ("dim", "id"), ("code", "code"), ("small", "kind")),
+    ("facts", "parts"): (("id", "fact"), ("id", "fact"), ("small", "no")),
+    ("parts", "facts"): (("fact", "id"), ("no", "dim")),
+    ("dims", "facts"): (("id", "dim"), ("code", "code"), ("id", "id")),
+    ("dims", "parts"): (("id", "no"), ("id", "fact")),
+    ("parts", "dims"): (("no", "id"), ("qty", "kind")),
+    ("facts", "facts"): (("id", "id"), ("dim", "dim"), ("code", "code")),
+    ("dims", "dims"): (("id", "id"), ("code", "code")),
+    ("parts", "parts"): (("fact", "fact"), ("no", "no")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A relation in FROM: its table's name, its text with alias, and (reference, family) by column name."""
+
+    table: str
+    text: str
+    columns: dict[str, tuple[str, str]]
+
+
+@dataclass(slots=True)
+class FederatedQueries:
+    """Writes queries. `tables`: connection → table name → description."""
+
+    rng: random.Random
+    tables: dict[str, dict[str, Table]]
+    parameters: list[Parameter] = field(default_factory=list)
+    number: int = 0
+    used: tuple[str, ...] = ()
+
+    def query(self) -> tuple[str, tuple[Parameter, ...]]:
+        """A statement and its parameters."""
+        self.parameters = []
+        # Mostly one or two connections, SQL ones more often: else nothing can be joined at its source.
+        databases = [name for name in self.tables if name in ("pg", "my", "lite")]
+        everywhere = tuple(self.tables)
+        self.used = self.pick((
+            (self.pick(databases),), (self.pick(databases), self.pick(everywhere)),
+            (self.pick(databases), self.pick(databases)), everywhere,
+        ))  # fmt: skip
+        shapes: tuple[Callable[[], tuple[str, int]], ...] = (
+            self.star, self.star, self.star, self.sites, self.sites, self.twice, self.unused, self.scalar,
+        )  # fmt: skip
+        sql, width = self.pick(shapes)()
+        if self.chance(0.35):
+            order = ", ".join(
+                f"{position + 1} {self.pick(('', 'DESC'))} NULLS {self.pick(('FIRST', 'LAST'))}"
+                for position in self.rng.sample(range(width), width)
+            )
+            sql = f"SELECT * FROM ({sql}) AS w" if self.chance(0.5) or " UNION " in sql else sql
+            sql += f" ORDER BY {order} LIMIT {self.pick((0, 1, 3, 10, 40))}"
+            sql += f" OFFSET {self.pick((1, 4))}" if self.chance(0.2) else ""
+        return sql, tuple(self.parameters)
+
+    def chance(self, share: float) -> bool:
+        return self.rng.random() < share
+
+    def pick(self, choices):  # type: ignore[no-untyped-def]
+        return self.rng.choice(choices)
+
+    def fresh(self) -> str:
+        self.number += 1
+        return f"q{self.number}"
+
+    # Sources ---------------------------------------------------------------------------------------------------
+
+    def source(self, table: str | None = None, connection: str | None = None, depth: int = 1) -> Source:
+        """A table of some connection, sometimes below a view."""
+        connection = connection or self.pick(self.used)
+        table = table or self.pick(("facts", "facts", "dims", "parts"))
+        alias = self.fresh()
+        described = self.tables[connection][table]
+        kinds = {c.name.lower(): family(c.sql_type) for c in described.columns}
+        names = [name for name in COMMON[table] if kinds.get(name) in KNOWN]
+        columns = {name: (f"{alias}.{name}", kinds[name]) for name in names}
+        text = f"{connection}.{table} AS {alias}"
+        if depth and self.chance(0.35):
+            inner = self.fresh()
+            own = {name: (f"{inner}.{name}", kinds[name]) for name in names}
+            where = f" WHERE {self.condition(list(own.values()))}" if self.chance(0.5) else ""
+            shown = ", ".join(f"{inner}.{name}" for name in names)
+            text = f"(SELECT {shown} FROM {connection}.{table} AS {inner}{where}) AS {alias}"
+        return Source(table, text, columns)
+
+    def joined(self, most: int = 4) -> tuple[str, list[Source]]:
+        """FROM with one to four sources."""
+        first = self.source()
+        text, sources = first.text, [first]
+        for _ in range(self.rng.randint(0, most - 1)):
+            to = self.pick(sources)
+            same = self.chance(0.5)
+            connection = to.text.split(".")[0].split()[-1] if same else None
+            added = self.source(
+                self.pick(("dims", "dims", "parts", "facts")), connection if connection in self.tables else None
+            )
+            terms = self.equalities(to, added)
+            if self.chance(0.25):
+                terms.append(self.condition(list(added.columns.values())))
+            word = self.pick(("JOIN", "JOIN", "JOIN", "LEFT JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"))
+            text += f" {word} {added.text} ON {' AND '.join(terms)}"
+            sources.append(added)
+        return text, sources
+
+    def equalities(self, one: Source, other: Source) -> list[str]:
+        """One or two equalities between columns of one family."""
+        pairs = [
+            (one.columns[a][0], other.columns[b][0])
+            for a, b in _JOINS[one.table, other.table]
+            if a in one.columns and b in other.columns and one.columns[a][1] == other.columns[b][1]
+        ]
+        chosen = self.rng.sample(pairs, min(len(pairs), 2 if self.chance(0.25) else 1))
+        return [f"{a} = {b}" if self.chance(0.5) else f"{b} = {a}" for a, b in dict.fromkeys(chosen)]
+
+    def all_columns(self, sources: list[Source]) -> list[tuple[str, str]]:
+        return [column for source in sources for column in source.columns.values()]
+
+    # Shapes ----------------------------------------------------------------------------------------------------
+
+    def star(self) -> tuple[str, int]:
+        """Joins over several connections with conditions and semi joins, plain or grouped."""
+        text, sources = self.joined()
+        return self.finish(text, self.all_columns(sources), sources)
+
+    def finish(self, text: str, columns: list[tuple[str, str]], sources: list[Source]) -> tuple[str, int]:
+        terms = [self.term(columns, sources) for _ in range(self.pick((0, 1, 1, 2, 3)))]
+        where = f" WHERE {' AND '.join(terms)}" if terms else ""
+        form = self.rng.random()
+        if form < 0.5:
+            return self.grouped(text + where, columns)
+        chosen = self.rng.sample(columns, min(len(columns), self.rng.randint(1, 4)))
+        shown = ", ".join(f"{reference} AS o{index}" for index, (reference, _) in enumerate(chosen))
+        distinct = "DISTINCT " if form > 0.9 else ""
+        return f"SELECT {distinct}{shown} FROM {text}{where}", len(chosen)
+
+    def grouped(self, text: str, columns: list[tuple[str, str]]) -> tuple[str, int]:
+        keys = self.rng.sample(columns, min(len(columns), self.pick((0, 1, 1, 2))))
+        shown = [f"{reference} AS o{index}" for index, (reference, _) in enumerate(keys)]
+        shown += [f"{self.aggregate(columns)} AS a{index}" for index in range(self.rng.randint(1, 3))]
+        sql = f"SELECT {', '.join(shown)} FROM {text}"
+        if keys:
+            sql += " GROUP BY " + ", ".join(reference for reference, _ in keys)
+        if self.chance(0.25):
+            sql += f" HAVING {self.aggregate(columns)} IS NOT NULL AND count(*) {self.pick(('>', '<', '<>'))} 2"
+        return sql, len(shown)
+
+    def aggregate(self, columns: list[tuple[str, str]]) -> str:
+        reference, _ = self.pick(columns)
+        numbers = [r for r, k in columns if k in NUMBERS]
+        form = self.rng.random()
+        if form < 0.2:
+            return "count(*)"
+        if form < 0.35:
+            return f"count({reference})"
+        if form < 0.45:
+            return f"count(DISTINCT {reference})"
+        if form < 0.6 or not numbers:
+            return f"{self.pick(('min', 'max'))}({reference})"
+        value = self.pick(numbers)
+        if self.chance(0.2):
+            value = f"CASE WHEN {self.condition(columns)} THEN {value} ELSE 0 END"
+        small = [r for r in numbers if r.split(".")[1] in ("small", "no", "rate", "kind", "dim", "money")]
+        if small and self.chance(0.3):
+            value = f"{self.pick(small)} {self.pick('+-*')} {self.pick(small)}"
+        return f"{self.pick(('sum', 'sum', 'avg'))}({value})"
+
+    def sites(self) -> tuple[str, int]:
+        """One branch per connection with a constant that names it; filtered by the constant, grouped or not."""
+        table = self.pick(("facts", "dims", "parts"))
+        names = self.rng.sample(sorted(self.tables), self.rng.randint(2, 4))
+        sources = [self.source(table, name, depth=0) for name in names]
+        shared = [
+            (name, kind)
+            for name, (_, kind) in sources[0].columns.items()
+            if all(s.columns.get(name, ("", ""))[1] == kind for s in sources)
+        ]
+        arms = []
+        for name, source in zip(names, sources, strict=True):
+            shown = ", ".join(source.columns[column][0] for column, _ in shared)
+            where = f" WHERE {self.condition(list(source.columns.values()))}" if self.chance(0.3) else ""
+            arms.append(f"SELECT '{name}' AS site, {shown} FROM {source.text}{where}")
+        word = " UNION ALL " if self.chance(0.9) else " UNION "
+        alias = self.fresh()
+        columns = [(f"{alias}.site", "text"), *((f"{alias}.{column}", kind) for column, kind in shared)]
+        text = f"({word.join(arms)}) AS {alias}"
+        site, wanted = f"{alias}.site", self.pick([*names, "nowhere", names[0].upper()])
+        if self.chance(0.3):
+            self.parameters.append(Parameter("VARCHAR", None if self.chance(0.1) else wanted))
+            literal = f"CAST(${len(self.parameters)} AS VARCHAR)"
+        else:
+            literal = f"'{wanted}'"
+        terms = (
+            f"{site} = {literal}",
+            f"{site} = {literal}",
+            f"{site} <> {literal}",
+            f"NOT {site} = {literal}",
+            f"{site} IN ({literal}, '{names[-1]}')",
+            f"{site} > {literal} OR {columns[1][0]} IS NULL",
+        )
+        text += f" WHERE {self.pick(terms)}" if self.chance(0.85) else ""
+        if self.chance(0.5):
+            return self.grouped(text, columns)
+        chosen = self.rng.sample(columns, min(len(columns), 3))
+        shown = ", ".join(f"{reference} AS o{index}" for index, (reference, _) in enumerate(chosen))
+        return f"SELECT {shown} FROM {text}", len(chosen)
+
+    def twice(self) -> tuple[str, int]:
+        """A CTE that is read twice."""
+        name = self.fresh()
+        inner, width = self.star()
+        names = ", ".join(f"k{index}" for index in range(width))
+        one, other = self.fresh(), self.fresh()
+        word = self.pick(("JOIN", "LEFT JOIN", "FULL JOIN"))
+        sql = (
+            f"WITH {name}({names}) AS ({inner}) SELECT {one}.k0 AS o0, count(*) AS a0 FROM {name} AS {one} "
+            f"{word} {name} AS {other} ON {one}.k0 = {other}.k{self.pick((0, 0, width - 1))} GROUP BY {one}.k0"
+        )
+        if self.chance(0.5):
+            sql = (
+                f"WITH {name}({names}) AS ({inner}) SELECT k0 AS o0, (SELECT count(*) FROM {name}) AS a0 FROM {name}"
+            )
+        return sql, 2
+
+    def unused(self) -> tuple[str, int]:
+        """Outer joins of which nothing, or only a little, is used."""
+        first = self.source("facts")
+        text = first.text
+        sources = [first]
+        for _ in range(self.rng.randint(1, 3)):
+            added = self.source(self.pick(("dims", "dims", "parts")))
+            text += f" LEFT JOIN {added.text} ON {' AND '.join(self.equalities(first, added))}"
+            sources.append(added)
+        columns = list(first.columns.values())
+        if self.chance(0.3):
+            columns += list(self.pick(sources[1:]).columns.values())[:1]
+        if self.chance(0.4):
+            view = self.fresh()
+            every = self.all_columns(sources)
+            shown = ", ".join(f"{reference} AS v{index}" for index, (reference, _) in enumerate(every))
+            used = [(f"{view}.v{every.index(c)}", c[1]) for c in columns]
+            return self.finish(f"(SELECT {shown} FROM {text}) AS {view}", used, [])
+        return self.finish(text, columns, [])
+
+    def scalar(self) -> tuple[str, int]:
+        """A correlated scalar subquery as an output or in a condition."""
+        outer, inner = self.source(), self.source(depth=0)
+        links = " AND ".join(self.equalities(outer, inner))
+        inner_columns = list(inner.columns.values())
+        more = f" AND {self.condition(inner_columns)}" if self.chance(0.4) else ""
+        value = f"(SELECT {self.aggregate(inner_columns)} FROM {inner.text} WHERE {links}{more})"
+        columns = list(outer.columns.values())
+        shown = ", ".join(f"{reference} AS o{index}" for index, (reference, _) in enumerate(columns[:3]))
+        where = f" WHERE {self.term(columns, [outer])}" if self.chance(0.5) else ""
+        if self.chance(0.5):
+            return f"SELECT {shown}, {value} AS a0 FROM {outer.text}{where}", min(3, len(columns)) + 1
+        number = next((r for r, k in columns if k in NUMBERS), columns[0][0])
+        counted = f"(SELECT count(*) FROM {inner.text} WHERE {links}{more})"
+        word = " AND " if where else " WHERE "
+        sql = f"SELECT {shown} FROM {outer.text}{where}{word}{number} {self.pick(('=', '<', '>='))} {counted}"
+        return sql, min(3, len(columns))
+
+    # Conditions ------------------------------------------------------------------------------------------------
+
+    def term(self, columns: list[tuple[str, str]], sources: list[Source]) -> str:
+        form = self.rng.random()
+        if form < 0.35 and sources:
+            return self.semi(self.pick(sources))
+        if form < 0.5:
+            ands = [f"({self.condition(columns)} AND {self.condition(columns)})" for _ in range(2)]
+            return f"({' OR '.join(ands)})"
+        return self.condition(columns)
+
+    def semi(self, outer: Source) -> str:
+        """EXISTS, IN and their negations over a source of any connection, sometimes with a second link."""
+        inner = self.source()
+        links = self.equalities(outer, inner)
+        own = [self.condition(list(inner.columns.values()))] if self.chance(0.5) else []
+        if self.chance(0.25):
+            pairs = [
+                (a, b)
+                for a, kind in outer.columns.values()
+                for b, other in inner.columns.values()
+                if kind == other and kind != "text"
+            ]
+            if pairs:
+                a, b = self.pick(pairs)
+                own.append(f"{a} {self.pick(('<>', '<', '>='))} {b}")
+        form = self.rng.random()
+        if form < 0.55:
+            where = " AND ".join([*links, *own])
+            return f"{self.pick(('', '', 'NOT '))}EXISTS (SELECT 1 FROM {inner.text} WHERE {where})"
+        left, right = links[0].split(" = ")
+        if not any(left == reference for reference, _ in outer.columns.values()):
+            left, right = right, left
+        inside = [term for term in own if not any(r in term for r, _ in outer.columns.values())]
+        where = f" WHERE {' AND '.join(inside)}" if inside else ""
+        group = f" GROUP BY {right} HAVING count(*) > 1" if self.chance(0.2) else ""
+        return f"{left} {self.pick(('IN', 'IN', 'NOT IN'))} (SELECT {right} FROM {inner.text}{where}{group})"
+
+    def condition(self, columns: list[tuple[str, str]]) -> str:
+        reference, kind = self.pick(columns)
+        form = self.rng.random()
+        if form < 0.12:
+            return f"{reference} IS {self.pick(('', 'NOT '))}NULL"
+        if form < 0.24:
+            items = ", ".join(self.constant(kind) for _ in range(self.rng.randint(1, 3)))
+            return f"{reference} {self.pick(('', '', 'NOT '))}IN ({items})"
+        if form < 0.3 and kind != "text":
+            return f"{reference} BETWEEN {self.constant(kind)} AND {self.constant(kind)}"
+        if form < 0.4 and kind == "text":
+            pattern = self.pick(("a%", "%a", "%b%", "a_", "A%", "%", "O''%", "_"))
+            return f"{reference} {self.pick(('', 'NOT '))}LIKE '{pattern}'"
+        if form < 0.46:
+            return f"coalesce({reference}, {self.constant(kind)}) = {self.constant(kind)}"
+        if form < 0.52:
+            alike = [other for other, its in columns if its == kind]
+            return f"{reference} {self.pick(('=', '<>', '<'))} {self.pick(alike)}"
+        return f"{reference} {self.pick(('=', '=', '<>', '<', '<=', '>', '>='))} {self.constant(kind)}"
+
+    def constant(self, kind: str) -> str:
+        value = self.pick(VALUES[kind])
+        if self.chance(0.3):
+            self.parameters.append(Parameter(TYPES[kind], None if self.chance(0.1) else value))
+            return f"CAST(${len(self.parameters)} AS {TYPES[kind]})"
+        if isinstance(value, str):
+            return "'" + value.replace("'", "''") + "'"
+        return f"CAST('{value}' AS DATE)" if kind == "date" else str(value)
