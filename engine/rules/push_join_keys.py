@@ -18,7 +18,14 @@ from sqlglot.optimizer.scope import Scope
 
 from connectors.sdk import Op, Table
 from connectors.sdk.types import family
-from engine.estimates import UNKNOWN_PROVIDER_ROWS, distinct_values, estimated_rows, keys_pay, rows_of_keys
+from engine.estimates import (
+    UNKNOWN_PROVIDER_ROWS,
+    WORTH_ROWS,
+    distinct_values,
+    estimated_rows,
+    keys_pay,
+    rows_of_keys,
+)
 from engine.plan import Note, Plan
 from engine.predicates import conjuncts
 from engine.rules.scopes import column_origin, filter_targets, joins_are_plain, scopes, sources_of
@@ -39,8 +46,9 @@ def push_join_keys(plan: Plan, tables: Mapping[str, Table]) -> Plan:
             continue
         table, scan = tables[target], by_id[target]
         spelled = next(c.source for c in scan.columns if c.name == wanted)
-        found = _rows_of_keys(by_id[provider], rows[provider], tables, column, scan, spelled)
-        if not keys_pay(rows[provider], rows[target], found, KEY_CAP):
+        values = _values(by_id[provider], rows[provider], tables, column)
+        found = None if values is None else rows_of_keys(values, scan, table, spelled)
+        if not keys_pay(rows[provider], rows[target], found, KEY_CAP) and not _spares_reading(scan, values, table):
             continue
         described = table.column(spelled)
         if described is None or Op.IN not in described.operators or not table.key_lookup:
@@ -64,15 +72,21 @@ def _order(rows: int | None) -> int:
     return UNKNOWN_PROVIDER_ROWS if rows is None else rows
 
 
-def _rows_of_keys(
-    provider: Scan, rows: int | None, tables: Mapping[str, Table], column: str, target: Scan, wanted: str
-) -> int | None:
-    """How many rows of the target the values of a provider's column are expected to find."""
+def _values(provider: Scan, rows: int | None, tables: Mapping[str, Table], column: str) -> int | None:
+    """How many keys a provider's column is expected to have."""
     if rows is None:
         return None
     source = next((c.source for c in provider.columns if c.name == column), column)
     values = distinct_values(tables[provider.id], source, rows)
-    return rows_of_keys(rows if values is None else min(rows, values), target, tables[target.id], wanted)
+    return rows if values is None else min(rows, values)
+
+
+def _spares_reading(scan: Scan, values: int | None, table: Table) -> bool:
+    """Whether keys spare a fragment's source most of what it goes through for the few rows, groups say, that it
+    gives: taken to be one row for each key."""
+    if scan.fragment is None or scan.fragment.rows_read is None or table.row_estimate is None or values is None:
+        return False
+    return values <= KEY_CAP and scan.fragment.rows_read > WORTH_ROWS and 2 * values <= table.row_estimate
 
 
 def _family(scan: Scan, column: str) -> str:

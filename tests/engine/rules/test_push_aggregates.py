@@ -53,7 +53,7 @@ KEPT = {
     "SELECT id, count(*) FROM erp.orders GROUP BY id": "each group is one row",
     "SELECT customer, count(*) FILTER (WHERE total > 1) FROM erp.orders GROUP BY customer": "with filter",
     "SELECT customer, count(*) FROM erp.orders GROUP BY ROLLUP (customer)": "by an expression",
-    "SELECT sum(o.total) FROM erp.orders o JOIN mes.customers c ON c.id = o.customer": "more than one connection",
+    "SELECT sum(o.total + c.region) FROM erp.orders o JOIN mes.customers c ON c.id = o.customer": "one connection",
     "SELECT sum(o.total) FROM erp.orders o JOIN erp.lines l ON l.qty = o.id": "",
     "SELECT sum(o.total) FROM erp.orders o JOIN erp.customers c ON c.region = o.customer": "multiply",
     "SELECT count(*) FROM erp.orders WHERE customer NOT IN (SELECT id FROM erp.customers)": "NULL",

@@ -1,0 +1,65 @@
+"""Grouping before a join changes no answer: random groupings over three live databases at once.
+
+A long run: VIEWLOOM_GROUPINGS=5000 VIEWLOOM_SEED=1 pytest tests/engine/test_cross_groupings.py
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+
+import duckdb
+import pytest
+
+from engine.optimizer import RULES
+from engine.rules.group_below_joins import group_below_joins
+from tests.engine.cross_groupings import CrossGroupings
+from tests.engine.live import Live, difference, live_connectors
+from tests.servers.mariadb import MariaDBServer
+from tests.servers.postgres import PostgresServer
+
+QUERIES = int(os.environ.get("VIEWLOOM_GROUPINGS", "80"))
+SEED = int(os.environ.get("VIEWLOOM_SEED", "20261124"))
+WITHOUT = tuple(rule for rule in RULES if rule is not group_below_joins)
+LARGE = {"facts": 5_000_000, "parts": 2_000_000, "dims": 7}
+
+
+@pytest.fixture(scope="module")
+def live(
+    postgres_database: PostgresServer, mariadb_database: MariaDBServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Live]:
+    directory = tmp_path_factory.mktemp("live")
+    with live_connectors(postgres_database, mariadb_database, directory) as connectors:
+        yield Live(connectors, LARGE)
+
+
+def rewritten(live: Live, sql: str) -> bool:
+    """Whether the rule did something; the answers with it, without it and without any rule are DuckDB's."""
+    try:
+        expected = live.expected(sql)
+    except duckdb.Error:
+        return False
+    found = live.run(sql)
+    made = any(note.rule == "group_below_joins" for note in found.plan.notes)
+    answers = [
+        found,
+        *([live.run(sql, (), WITHOUT)] if made else []),
+        live.run(sql, (), ()),
+    ]
+    for answer in answers:
+        shown = "\n".join([sql, answer.plan.select.sql("duckdb"), *[repr(scan) for scan in answer.plan.scans]])
+        assert difference(answer.table, expected) is None, shown + "\n" + str(difference(answer.table, expected))
+    return made
+
+
+@pytest.mark.timeout(3_600)
+def test_grouping_before_a_join_changes_no_answer(live: Live) -> None:
+    made = 0
+    for number in range(QUERIES):
+        sql = CrossGroupings(random.Random(SEED + number)).query()
+        try:
+            made += rewritten(live, sql)
+        except Exception as error:
+            raise AssertionError(f"query {number}: {sql}\n{error}") from error
+    assert made > QUERIES / 5
