@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import bulk, key_lookup, planning, rows_moved, slow_client, slow_others
+from benchmarks import bulk, key_lookup, planning, reading, rows_moved, slow_client, slow_others
 from benchmarks.machine import describe_machine
 from benchmarks.measure import ROOT, progress
 from benchmarks.report import Report
@@ -18,6 +18,7 @@ from tests.servers.process import ServerMissingError
 FIGURES: dict[str, Callable[[Rig], Report]] = {
     "key_lookup": key_lookup.run,
     "bulk": bulk.run,
+    "reading": reading.run,
     "slow_client": slow_client.run,
     "planning": planning.run,
     "rows_moved": rows_moved.run,

@@ -1,7 +1,7 @@
 """MySQL (5.7 and later) and MariaDB (10.3 and later), by PyMySQL.
 
-Rows are streamed unbuffered as the protocol's text and converted in bulk by Arrow. Sessions are read-only. Why this
-driver: docs/decisions/0002-mysql-driver.md.
+Rows are streamed unbuffered as the protocol's text and converted in bulk by Arrow; those of large answers arrive
+packed (`parts/mysql_packed.py`). Sessions are read-only. Why this driver: docs/decisions/0002-mysql-driver.md.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from pymysql.cursors import Cursor, SSCursor
 from connectors.parts import mysql_catalog as catalog
 from connectors.parts import mysql_statistics as statistics
 from connectors.parts.mysql_errors import connection_error, statement_error
+from connectors.parts.mysql_packed import Packed, packed, packed_batches, packed_rows, row_values
 from connectors.sdk.capabilities import ConnectionCapabilities, Table
 from connectors.sdk.connector import ConnectorConfig, Stage
 from connectors.sdk.errors import ConfigurationError, ConnectorError, SourceUnavailableError
@@ -158,16 +159,20 @@ class Mysql(SqlConnector):
         """Closing the generator early kills the statement and drops the session without reading on."""
         with self._guarded(reading.table), self._sessions.use() as session:
             try:
-                yield from text_batches(
-                    self._stream(session, reading),
-                    reading.columns,
-                    naive=reading.naive,
-                    time_zone=self.time_zone,
-                    table=reading.table,
-                )
+                form = packed(DIALECT, reading)
+                yield from self._plain(session, reading) if form is None else self._packed(session, reading, form)
             except (GeneratorExit, ConnectorError):
                 self._kill(session)
                 raise
+
+    def _plain(self, session: Session, reading: Reading) -> Iterator[pa.RecordBatch]:
+        rows = self._stream(session, reading)
+        return text_batches(rows, reading.columns, naive=reading.naive, time_zone=self.time_zone, table=reading.table)
+
+    def _packed(self, session: Session, reading: Reading, form: Packed) -> Iterator[pa.RecordBatch]:
+        sql = Cursor(session).mogrify(form.sql, reading.statement.parameters)
+        rows = packed_rows(session, sql, len(form.apart), self._sessions.refuse_cancelled)
+        return packed_batches(rows, form, reading, self.time_zone)
 
     def end(self) -> None:
         self._sessions.resume()
@@ -301,23 +306,8 @@ class Mysql(SqlConnector):
 
 
 def _row(packet: Any) -> tuple[bytes | None, ...]:
-    """The values of a row packet of the text protocol: each a length-encoded string, 251 for NULL."""
     data: bytes = packet.get_all_data()
-    row: list[bytes | None] = []
-    position, end = 0, len(data)
-    while position < end:
-        length = data[position]
-        position += 1
-        if length == 251:
-            row.append(None)
-            continue
-        if length > 251:
-            width = {252: 2, 253: 3, 254: 8}[length]
-            length = int.from_bytes(data[position : position + width], "little")
-            position += width
-        row.append(data[position : position + length])
-        position += length
-    return tuple(row)
+    return tuple(row_values(data, 0, len(data)))
 
 
 def _abandon(cursor: SSCursor) -> None:

@@ -23,7 +23,7 @@ from connectors.parts.postgres_errors import connection_error, statement_error
 from connectors.sdk.batches import FIRST_ROWS, MOST_BYTES, MOST_ROWS, to_batches
 from connectors.sdk.capabilities import ConnectionCapabilities, Table
 from connectors.sdk.connector import ConnectorConfig, Stage
-from connectors.sdk.csv_rows import csv_batches
+from connectors.sdk.csv_rows import CsvColumns, csv_batches
 from connectors.sdk.errors import ConfigurationError, ConnectorError, SourceTimeoutError
 from connectors.sdk.probe import reach, timed
 from connectors.sdk.scan import Op, ScanRequest, SortKey, TableName, Value
@@ -289,13 +289,8 @@ class Postgres(SqlConnector):
             select_text = _literal(session, reading.statement.sql, reading.statement.parameters)
             blocks = _copied(session, f"COPY ({select_text}) TO STDOUT (FORMAT csv)", self._sessions, self.config)
             try:
-                yield from csv_batches(
-                    blocks,
-                    reading.columns,
-                    naive=reading.naive,
-                    time_zone=self.time_zone,
-                    table=reading.table,
-                )
+                columns = CsvColumns(reading.columns, reading.naive, self.time_zone, table=reading.table)
+                yield from csv_batches(blocks, columns)
             except (GeneratorExit, ConnectorError):
                 _cancel(session)
                 raise

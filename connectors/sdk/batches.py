@@ -71,7 +71,7 @@ def to_batches(
         batch = _pack(chunk, columns, schema, table, time_zone, done)
         done += len(chunk)
         wanted = MOST_ROWS
-        yield from _cut(batch)
+        yield from cut(batch)
 
 
 def _take(source: Iterator[Sequence[object]], wanted: int, wide: list[int]) -> list[Sequence[object]]:
@@ -95,14 +95,14 @@ def _text_bytes(rows: Sequence[Sequence[Any]], wide: list[int]) -> int:
     return sum(len(cell) for cell in cells if isinstance(cell, str | bytes))
 
 
-def _cut(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+def cut(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     """The batch in slices of at most 4 MB; a single row may be longer."""
     if batch.num_rows <= 1 or batch.nbytes <= MOST_BYTES:
         yield batch
         return
     middle = batch.num_rows // 2
-    yield from _cut(batch.slice(0, middle))
-    yield from _cut(batch.slice(middle))
+    yield from cut(batch.slice(0, middle))
+    yield from cut(batch.slice(middle))
 
 
 def _pack(

@@ -58,10 +58,12 @@ class Dialect:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """SQL text with placeholders, and their values."""
+    """SQL text with placeholders, and their values. Of a scan also its two parts: what is selected, and the rest."""
 
     sql: str
     parameters: tuple[object, ...]
+    items: tuple[str, ...] = ()
+    rest: str = ""
 
 
 def qualified(dialect: Dialect, name: TableName) -> str:
@@ -76,7 +78,7 @@ def select_statement(
     parameters: list[object] = []
     names = [name for name, _ in request.columns]
     items = [dialect.read(dialect.quote(name), table.columns[name]) for name in names]
-    inner = ["SELECT", ", ".join(items) or "1", "FROM", qualified(dialect, request.table)]
+    inner = ["FROM", qualified(dialect, request.table)]
     if request.predicates:
         terms = [_render(dialect, table, term, time_zone, parameters) for term in request.predicates]
         inner += ["WHERE", " AND ".join(terms)]
@@ -88,10 +90,11 @@ def select_statement(
         inner += ["ORDER BY", ", ".join(keys)]
     if request.limit is not None:
         inner += ["LIMIT", str(int(request.limit))]
-    sql = " ".join(inner)
+    rest = " ".join(inner)
+    sql = f"SELECT {', '.join(items) or '1'} {rest}"
     if not names:
         sql = f"SELECT count(*) FROM ({sql}) AS counted"  # noqa: S608 - rendered above, values are parameters
-    return Statement(sql, tuple(parameters))
+    return Statement(sql, tuple(parameters), tuple(items), rest)
 
 
 def _render(

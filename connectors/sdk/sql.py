@@ -41,6 +41,7 @@ class Reading:
     """A statement with the columns that it must give; `small`: few rows are expected.
 
     `naive`: columns that arrive as naive timestamps and are mapped to instants by the connection's zone.
+    `natives`: the columns' types in the source's own words, where they are known. `ordered`: rows keep their order.
     """
 
     statement: Statement
@@ -48,6 +49,8 @@ class Reading:
     naive: frozenset[str] = frozenset()
     small: bool = False
     table: str = ""
+    natives: tuple[str, ...] = ()
+    ordered: bool = False
 
 
 class SqlConnector(Connector):
@@ -78,7 +81,8 @@ class SqlConnector(Connector):
         `parameters`: values of ours, or None. `small`: few rows are expected.
         """
         adapted = [None if value is None else self.dialect.adapt(cast(Value, value), _ANY) for value in parameters]
-        yield from self.read(Reading(Statement(sql, tuple(adapted)), tuple(columns), small=small))
+        ordered = "ORDER BY" in sql.upper()
+        yield from self.read(Reading(Statement(sql, tuple(adapted)), tuple(columns), small=small, ordered=ordered))
 
     def scan(self, request: ScanRequest) -> Iterator[pa.RecordBatch]:
         table = self._checked(request)
@@ -93,6 +97,8 @@ class SqlConnector(Connector):
             naive if self.time_zone else frozenset(),
             small=is_small(table.table, request),
             table=str(request.table),
+            natives=tuple(table.columns[name].native for name, _ in request.columns),
+            ordered=bool(request.order_by),
         )
         try:
             yield from self.read(reading)

@@ -47,12 +47,19 @@ def text_batches(
             return
         arrays = []
         for (name, sql_type), cells in zip(columns, zip(*chunk, strict=True), strict=True):
-            try:
-                arrays.append(_column(cells, sql_type, time_zone if name in naive else None))
-            except (pa.ArrowException, OverflowError, ValueError):
-                raise bad_value(name, sql_type, table) from None
+            arrays.append(to_column(cells, name, sql_type, table, time_zone if name in naive else None))
         yield pa.RecordBatch.from_arrays(arrays, schema=schema)
         wanted = MOST_ROWS
+
+
+def to_column(
+    cells: Sequence[bytes | None], name: str, sql_type: str, table: str, time_zone: ZoneInfo | None = None
+) -> pa.Array[Any]:
+    """One column; `time_zone`: its naive timestamps are instants of that zone."""
+    try:
+        return _column(cells, sql_type, time_zone)
+    except (pa.ArrowException, OverflowError, ValueError):
+        raise bad_value(name, sql_type, table) from None
 
 
 def _column(cells: Sequence[bytes | None], sql_type: str, time_zone: ZoneInfo | None) -> pa.Array[Any]:
