@@ -26,6 +26,16 @@ def balance(tree: exp.Expr) -> exp.Expr:
     return tree
 
 
+def conjunction(terms: Sequence[exp.Expr]) -> exp.Expr:
+    """The AND of at least one term. The terms move into the new tree, an OR in brackets."""
+    return _joined(exp.And, [exp.Paren(this=term) if isinstance(term, exp.Or) else term for term in terms])
+
+
+def disjunction(terms: Sequence[exp.Expr]) -> exp.Expr:
+    """The OR of at least one term. The terms move into the new tree, an AND in brackets."""
+    return _joined(exp.Or, [exp.Paren(this=term) if isinstance(term, exp.And) else term for term in terms])
+
+
 def _joined(kind: type[exp.And] | type[exp.Or], terms: Sequence[exp.Expr]) -> exp.Expr:
     if len(terms) == 1:
         return terms[0]

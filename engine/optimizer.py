@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from connectors.sdk import Table
 from engine.errors import EngineBugError
 from engine.plan import Plan
+from engine.rules.factor_conditions import factor_conditions
 from engine.rules.group_below_joins import group_below_joins
 from engine.rules.prune_columns import prune_columns
 from engine.rules.push_aggregates import push_aggregates
@@ -19,6 +20,7 @@ from engine.scans import described
 Rule = Callable[[Plan, Mapping[str, Table]], Plan]
 
 RULES: tuple[Rule, ...] = (
+    factor_conditions,  # before all others: a join or a filter may stand in every branch of an OR
     push_filters,
     push_limit,  # after push_filters: a limit may pass only filters that were pushed exactly
     prune_columns,  # before the fragments: they give just what is still asked for

@@ -86,7 +86,7 @@ def cases(rule: str) -> list[Case]:
 
 
 def outcome(rule: str, query: str) -> tuple[str, ...]:
-    """The scans after the rule, alone but for push_filters, and its notes; for prune_columns the SQL too."""
+    """The scans after the rule, alone but for push_filters, and its notes; of rules that change the tree its SQL."""
     by_name = {one.__name__: one for one in RULES}
     rules = tuple(by_name[name] for name in dict.fromkeys(("push_filters", rule)))
     plan = plan_query(Query(parse_query(query)), CATALOG, workspace_names=True, rules=rules)
@@ -96,7 +96,7 @@ def outcome(rule: str, query: str) -> tuple[str, ...]:
 
 
 def _sql(rule: str, plan: Plan) -> list[str]:
-    return [f"{MARK} {plan.select.sql(dialect='duckdb')}"] if rule == "prune_columns" else []
+    return [f"{MARK} {plan.select.sql(dialect='duckdb')}"] if rule in ("prune_columns", "factor_conditions") else []
 
 
 def _scan(scan: Scan) -> str:

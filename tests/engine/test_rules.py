@@ -21,6 +21,8 @@ def test_a_rule_does_what_its_file_says(rule: str, case: golden.Case) -> None:
     assert golden.outcome(rule, case.query) == case.expected
 
 
-@pytest.mark.parametrize("rule", ["push_filters", "push_limit", "push_join_keys", "prune_columns"])
+@pytest.mark.parametrize(
+    "rule", ["factor_conditions", "push_filters", "push_limit", "push_join_keys", "prune_columns"]
+)
 def test_the_rules_have_golden_cases(rule: str) -> None:
     assert len(golden.cases(rule)) >= 5

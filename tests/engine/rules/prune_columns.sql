@@ -95,3 +95,19 @@ SELECT id FROM c.exact e WHERE EXISTS (SELECT count(h.v) FROM c.huge h WHERE h.s
 --> note s0: 2 of 6 columns
 --> note s1: 2 of 4 columns
 --> SELECT "e"."id" AS "id" FROM "s0" AS "e" WHERE EXISTS(SELECT COUNT("h"."v") AS "_col_0" FROM "s1" AS "h" WHERE "h"."small_id" = "e"."n")
+
+-- name: EXISTS asks for rows, whatever they hold
+SELECT id FROM c.small s WHERE EXISTS (SELECT * FROM c.huge h WHERE h.small_id = s.id);
+--> s0 small(id)
+--> s1 huge(small_id)
+--> note s0: 1 of 3 columns
+--> note s1: 1 of 4 columns
+--> SELECT "s"."id" AS "id" FROM "s0" AS "s" WHERE EXISTS(SELECT 1 AS "one" FROM "s1" AS "h" WHERE "h"."small_id" = "s"."id")
+
+-- name: EXISTS over an aggregate is about its one row
+SELECT id FROM c.small s WHERE EXISTS (SELECT max(v) FROM c.huge h WHERE h.small_id = s.id);
+--> s0 small(id)
+--> s1 huge(small_id, v)
+--> note s0: 1 of 3 columns
+--> note s1: 2 of 4 columns
+--> SELECT "s"."id" AS "id" FROM "s0" AS "s" WHERE EXISTS(SELECT MAX("h"."v") AS "_col_0" FROM "s1" AS "h" WHERE "h"."small_id" = "s"."id")
