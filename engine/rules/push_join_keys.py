@@ -4,17 +4,13 @@ The keys are found at run time: the small scan is read first, and when it has no
 go to the large scan as one more predicate. When it has more, both are read whole, as without the rule. A set of no
 keys reads nothing. Chained: keys found by one join may feed the next scan.
 
-Safe because a kept equality implies "y is one of the keys", and that rejects NULL: so inner and semi joins take keys
-both ways, an outer or anti join only on its null-supplied (or probed) side, an equality in WHERE both ways.
+Which columns may take keys from which, and why that is safe, is `key_pairs`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-
-from sqlglot import exp
-from sqlglot.optimizer.scope import Scope
 
 from connectors.sdk import Op, Table
 from connectors.sdk.types import family
@@ -27,8 +23,8 @@ from engine.estimates import (
     rows_of_keys,
 )
 from engine.plan import Note, Plan
-from engine.predicates import conjuncts
-from engine.rules.scopes import column_origin, filter_targets, joins_are_plain, scopes, sources_of
+from engine.rules.key_pairs import key_pairs
+from engine.rules.scopes import scopes
 from engine.scans import KeysFrom, Scan
 
 KEY_CAP = 10_000
@@ -41,7 +37,8 @@ def push_join_keys(plan: Plan, tables: Mapping[str, Table]) -> Plan:
     by_id = {scan.id: scan for scan in plan.scans}
     edges: dict[str, list[KeysFrom]] = {}
     notes = []
-    for provider, column, target, wanted in sorted(_pairs(plan, tables), key=lambda p: _order(rows[p[0]])):
+    pairs = dict.fromkeys(key_pairs(scopes(plan.select), tables))
+    for provider, column, target, wanted in sorted(pairs, key=lambda p: _order(rows[p[0]])):
         if _reaches(edges, target, provider):
             continue
         table, scan = tables[target], by_id[target]
@@ -96,78 +93,3 @@ def _family(scan: Scan, column: str) -> str:
 def _reaches(edges: Mapping[str, list[KeysFrom]], provider: str, target: str) -> bool:
     """Whether `target` (directly or not) waits for `provider`: then the other way round would wait for ever."""
     return provider == target or any(_reaches(edges, provider, keys.scan) for keys in edges.get(target, []))
-
-
-def _pairs(plan: Plan, tables: Mapping[str, Table]) -> Iterator[tuple[str, str, str, str]]:
-    """(scan, column) whose values contain every value that (scan, column) must have to count."""
-    all_scopes = scopes(plan.select)
-    for scope in all_scopes:
-        select = scope.expression
-        if not isinstance(select, exp.Select) or not joins_are_plain(select):
-            continue
-        for one, other in _equalities(scope):
-            origin = column_origin(scope, one)
-            if origin is not None and origin[0] in tables:
-                for target in filter_targets(scope, other, all_scopes):
-                    if target[0] in tables and target[0] != origin[0]:
-                        yield (*origin, *target)
-
-
-def _equalities(scope: Scope) -> Iterator[tuple[exp.Column, exp.Column]]:
-    """(a, b): values of b that are none of a don't count."""
-    select = scope.expression
-    own = set(sources_of(scope))
-    where = select.args.get("where")
-    for term in conjuncts(where.this if where else None):
-        yield from _both_ways(term, own, own)
-        if isinstance(term, exp.In) and isinstance(term.this, exp.Column) and term.args.get("query"):
-            yield from _in_query(scope, term)
-    inner = _null_rejected(where)
-    from_ = select.args.get("from_")
-    before = {from_.this.alias_or_name} if from_ is not None else set()
-    for join in select.args.get("joins") or []:
-        side = str(join.args.get("side") or "").upper()
-        kind = str(join.args.get("kind") or "").upper()
-        this = {join.this.alias_or_name}
-        if kind == "ANTI" or (side == "LEFT" and not this & inner):
-            restricted = this
-        elif side == "RIGHT":
-            restricted = set(before)
-        elif side == "FULL":
-            restricted = set()
-        else:
-            restricted = before | this
-        for term in conjuncts(join.args.get("on")):
-            yield from _both_ways(term, own, restricted)
-        before |= this
-
-
-def _null_rejected(where: exp.Expr | None) -> set[str]:
-    """Aliases of which WHERE needs a column that is not NULL: an outer join to them is as good as an inner one."""
-    found = set()
-    for term in conjuncts(where.this if where else None):
-        if isinstance(term, exp.EQ | exp.NEQ | exp.LT | exp.LTE | exp.GT | exp.GTE | exp.Like | exp.Between | exp.In):
-            sides = (term.this, term.args.get("expression"))
-            found |= {side.table for side in sides if isinstance(side, exp.Column)}
-    return found
-
-
-def _both_ways(term: exp.Expr, own: set[str], restricted: set[str]) -> Iterator[tuple[exp.Column, exp.Column]]:
-    if isinstance(term, exp.EQ) and isinstance(term.this, exp.Column) and isinstance(term.expression, exp.Column):
-        for one, other in ((term.this, term.expression), (term.expression, term.this)):
-            if one.table != other.table and one.table in own and other.table in restricted:
-                yield one, other
-
-
-def _in_query(scope: Scope, term: exp.In) -> Iterator[tuple[exp.Column, exp.Column]]:
-    """`x IN (SELECT y …)`: a virtual pair, y seen from inside its own scope."""
-    query = term.args["query"]
-    inner = query.this if isinstance(query, exp.Subquery) else query
-    for subscope in scope.subquery_scopes:
-        if subscope.expression is inner and isinstance(inner, exp.Select) and len(inner.selects) == 1:
-            projection = inner.selects[0]
-            column = projection.this if isinstance(projection, exp.Alias) else projection
-            if isinstance(column, exp.Column):
-                marked = column.copy()
-                marked.meta["scope"] = subscope
-                yield marked, term.this

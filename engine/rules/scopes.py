@@ -138,7 +138,6 @@ def referenced_once(scope: Scope, tree_scopes: list[Scope]) -> bool:
 
 def column_origin(scope: Scope, column: exp.Column) -> tuple[str, str] | None:
     """(scan, column) from whose values alone a column takes its own (NULLs of outer joins apart); else None."""
-    scope = column.meta.get("scope", scope)
     source = sources_of(scope).get(column.table)
     if source is None:
         return None

@@ -88,3 +88,103 @@ SELECT s.id, h.v, e.t FROM c.small s JOIN c.huge h ON h.id = s.huge_id JOIN c.hu
 --> s2 huge(id, small_id, t, v) id in keys of s1.small_id
 --> note s1: keys of s0.huge_id on id
 --> note s2: keys of s1.small_id on id
+
+-- name: a correlated scalar subquery takes the outer keys
+SELECT s.id, (SELECT max(h.v) FROM c.huge h WHERE h.small_id = s.id) AS m FROM c.small s;
+--> s0 small(id, huge_id, t)
+--> s1 huge(id, small_id, t, v) small_id in keys of s0.id
+--> note s1: keys of s0.id on small_id
+
+-- name: so does one that counts, under NOT too
+SELECT s.id FROM c.small s WHERE NOT (SELECT count(*) FROM c.huge h WHERE s.id = h.small_id) > 3;
+--> s0 small(id, huge_id, t)
+--> s1 huge(id, small_id, t, v) small_id in keys of s0.id
+--> note s1: keys of s0.id on small_id
+
+-- name: and NOT EXISTS
+SELECT s.id FROM c.small s WHERE NOT EXISTS (SELECT 1 FROM c.huge h WHERE h.small_id = s.id AND h.v > s.huge_id);
+--> s0 small(id, huge_id, t)
+--> s1 huge(id, small_id, t, v) small_id in keys of s0.id
+--> note s1: keys of s0.id on small_id
+
+-- name: from two levels out
+SELECT s.id FROM c.small s WHERE EXISTS (SELECT 1 FROM c.exact e WHERE e.n > 1 AND EXISTS (SELECT 1 FROM c.huge h WHERE h.small_id = s.id AND h.id = e.id));
+--> s0 small(id, huge_id, t)
+--> s1 exact(id, n, t, d, ok, x) where n gt 1 id in keys of s2.id
+--> s2 huge(id, small_id, t, v) small_id in keys of s0.id
+--> note s2: keys of s0.id on small_id
+--> note s1: keys of s2.id on id
+
+-- name: not by an equality under OR
+SELECT s.id FROM c.small s WHERE EXISTS (SELECT 1 FROM c.huge h WHERE h.small_id = s.id OR h.v > 1);
+--> s0 small(id, huge_id, t)
+--> s1 huge(id, small_id, t, v)
+
+-- name: a subquery's left join takes them on its right side only
+SELECT (SELECT count(*) FROM c.huge g LEFT JOIN c.huge h ON h.small_id = s.id AND g.small_id = s.id) FROM c.small s;
+--> s0 small(id, huge_id, t)
+--> s1 huge(id, small_id, t, v)
+--> s2 huge(id, small_id, t, v) small_id in keys of s0.id
+--> note s2: keys of s0.id on small_id
+
+-- name: EXISTS restricts the outer scan
+SELECT h.id FROM c.huge h WHERE EXISTS (SELECT 1 FROM c.small s WHERE s.huge_id = h.id);
+--> s0 huge(id, small_id, t, v) id in keys of s1.huge_id
+--> s1 small(id, huge_id, t)
+--> note s0: keys of s1.huge_id on id
+
+-- name: NOT EXISTS does not
+SELECT h.id FROM c.huge h WHERE NOT EXISTS (SELECT 1 FROM c.small s WHERE s.huge_id = h.id);
+--> s0 huge(id, small_id, t, v)
+--> s1 small(id, huge_id, t)
+
+-- name: nor EXISTS in the SELECT list, or under OR
+SELECT h.id, EXISTS (SELECT 1 FROM c.small s WHERE s.huge_id = h.id) AS e FROM c.huge h WHERE h.v = 1 OR EXISTS (SELECT 1 FROM c.small s WHERE s.huge_id = h.id);
+--> s0 huge(id, small_id, t, v)
+--> s1 small(id, huge_id, t)
+--> s2 small(id, huge_id, t)
+
+-- name: nor EXISTS over an aggregate of all rows
+SELECT h.id FROM c.huge h WHERE EXISTS (SELECT count(*) FROM c.small s WHERE s.huge_id = h.id);
+--> s0 huge(id, small_id, t, v)
+--> s1 small(id, huge_id, t)
+
+-- name: nor EXISTS over groups with a total
+SELECT h.id FROM c.huge h WHERE EXISTS (SELECT s.t FROM c.small s WHERE s.huge_id = h.id GROUP BY ROLLUP (s.t));
+--> s0 huge(id, small_id, t, v)
+--> s1 small(id, huge_id, t)
+
+-- name: an alias inside hides the one outside
+SELECT h.id FROM c.huge h WHERE EXISTS (SELECT 1 FROM c.small s, c.exact h WHERE s.huge_id = h.id);
+--> s0 huge(id, small_id, t, v)
+--> s1 small(id, huge_id, t)
+--> s2 exact(id, n, t, d, ok, x) id in keys of s1.huge_id
+--> note s2: keys of s1.huge_id on id
+
+-- name: a subquery of IN takes the outer keys
+SELECT s.id FROM c.small s WHERE s.huge_id IN (SELECT h.id FROM c.huge h WHERE h.v > 0);
+--> s0 small(id, huge_id, t)
+--> s1 huge(id, small_id, t, v) where v gt 0x0.0p+0 id in keys of s0.huge_id
+--> note s1: keys of s0.huge_id on id
+
+-- name: by its group too
+SELECT s.id FROM c.small s WHERE s.id IN (SELECT h.small_id FROM c.huge h GROUP BY h.small_id HAVING count(*) > 3);
+--> s0 small(id, huge_id, t)
+--> s1 huge(id, small_id, t, v) small_id in keys of s0.id
+--> note s1: keys of s0.id on small_id
+
+-- name: not past its limit
+SELECT s.id FROM c.small s WHERE s.id IN (SELECT h.small_id FROM c.huge h ORDER BY h.v LIMIT 5);
+--> s0 small(id, huge_id, t)
+--> s1 huge(id, small_id, t, v)
+
+-- name: NOT IN takes none: without a NULL among its values it would let others through
+SELECT s.id FROM c.small s WHERE s.id NOT IN (SELECT h.small_id FROM c.huge h);
+--> s0 small(id, huge_id, t)
+--> s1 huge(id, small_id, t, v)
+
+-- name: the one value of a scalar subquery is a key
+SELECT h.id FROM c.huge h WHERE h.id = (SELECT s.huge_id FROM c.small s WHERE s.id = 1);
+--> s0 huge(id, small_id, t, v) id in keys of s1.huge_id
+--> s1 small(id, huge_id, t) where id eq 1
+--> note s0: keys of s1.huge_id on id

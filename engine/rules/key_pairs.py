@@ -1,0 +1,153 @@
+"""Which columns take keys from which: (a, b) when values of b that are none of a's do not count in the answer.
+
+Three kinds of terms say so.
+
+- An equality of a join, or of WHERE: it rejects NULL and what finds no partner. An outer or anti join says it of its
+  null-supplied (or probed) side only.
+- An equality of a subquery's WHERE or ON with a column from outside. Whatever the subquery is for (a scalar, EXISTS,
+  NOT EXISTS, a count that is 0 for no rows), it is only ever evaluated for values that the outer column has, and each
+  time its other rows are dropped by that very term. So the outer scan's keys restrict the inner one.
+- `x IN (SELECT y …)` or EXISTS as an AND-term of WHERE: the row counts only if some row inside matches. So y
+  restricts x, x restricts y, and equalities inside restrict the columns from outside. None of it under NOT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from sqlglot import exp
+from sqlglot.optimizer.scope import Scope
+
+from connectors.sdk import Table
+from engine.predicates import conjuncts
+from engine.rules.scopes import (
+    column_origin,
+    filter_targets,
+    is_aggregate,
+    joins_are_plain,
+    passes_filters,
+    sources_of,
+)
+
+Place = tuple[Scope, exp.Column]
+Pair = tuple[str, str, str, str]
+_MANY_GROUPS = ("rollup", "cube", "grouping_sets", "all", "totals")
+
+
+def key_pairs(all_scopes: list[Scope], tables: Mapping[str, Table]) -> Iterator[Pair]:
+    """(scan, column, scan, column): the first has every value that the second must have to count."""
+    for scope in all_scopes:
+        if not isinstance(scope.expression, exp.Select) or not joins_are_plain(scope.expression):
+            continue
+        for (scope_a, a), (scope_b, b) in _equalities(scope):
+            origin = column_origin(scope_a, a)
+            if origin is not None and origin[0] in tables:
+                for target in filter_targets(scope_b, b, all_scopes):
+                    if target[0] in tables and target[0] != origin[0]:
+                        yield (*origin, *target)
+
+
+def _equalities(scope: Scope) -> Iterator[tuple[Place, Place]]:
+    select = scope.expression
+    own = set(sources_of(scope))
+    where = select.args.get("where")
+    for term in conjuncts(where.this if where else None):
+        yield from _both_ways(scope, term, own)
+        yield from _semi_join(scope, term)
+    inner = _null_rejected(where)
+    from_ = select.args.get("from_")
+    before = {from_.this.alias_or_name} if from_ is not None else set()
+    for join in select.args.get("joins") or []:
+        side = str(join.args.get("side") or "").upper()
+        kind = str(join.args.get("kind") or "").upper()
+        this = {join.this.alias_or_name}
+        if kind == "ANTI" or (side == "LEFT" and not this & inner):
+            restricted = this
+        elif side == "RIGHT":
+            restricted = set(before)
+        elif side == "FULL":
+            restricted = set()
+        else:
+            restricted = before | this
+        for term in conjuncts(join.args.get("on")):
+            yield from _both_ways(scope, term, restricted)
+        before |= this
+
+
+def _null_rejected(where: exp.Expr | None) -> set[str]:
+    """Aliases of which WHERE needs a column that is not NULL: an outer join to them is as good as an inner one."""
+    found = set()
+    for term in conjuncts(where.this if where else None):
+        if isinstance(term, exp.EQ | exp.NEQ | exp.LT | exp.LTE | exp.GT | exp.GTE | exp.Like | exp.Between | exp.In):
+            sides = (term.this, term.args.get("expression"))
+            found |= {side.table for side in sides if isinstance(side, exp.Column)}
+    return found
+
+
+def _both_ways(scope: Scope, term: exp.Expr, restricted: set[str]) -> Iterator[tuple[Place, Place]]:
+    """The pairs of an equality: both sides from here, or one from outside. `restricted`: what may take keys."""
+    for one, other in _sides(term):
+        if one.table != other.table and other.table in restricted:
+            holder = _holder(scope, one)
+            if holder is not None:
+                yield (holder, one), (scope, other)
+
+
+def _sides(term: exp.Expr) -> Iterator[tuple[exp.Column, exp.Column]]:
+    if isinstance(term, exp.EQ) and isinstance(term.this, exp.Column) and isinstance(term.expression, exp.Column):
+        yield term.this, term.expression
+        yield term.expression, term.this
+
+
+def _holder(scope: Scope, column: exp.Column) -> Scope | None:
+    """The scope in whose FROM a column's source stands: this one, or one around it that a subquery sees."""
+    current: Scope | None = scope
+    while current is not None:
+        if column.table in sources_of(current):
+            return current
+        current = current.parent if current.is_subquery else None
+    return None
+
+
+def _semi_join(scope: Scope, term: exp.Expr) -> Iterator[tuple[Place, Place]]:
+    """The pairs of `x IN (SELECT y …)`, of `x = (SELECT y …)` and of EXISTS."""
+    while isinstance(term, exp.Paren):
+        term = term.this
+    value: exp.Expr | None = None
+    if isinstance(term, exp.Exists):
+        query = term.this
+    elif isinstance(term, exp.In):
+        value, query = term.this, term.args.get("query")
+    elif isinstance(term, exp.EQ) and isinstance(term.expression, exp.Subquery):
+        value, query = term.this, term.expression
+    else:
+        return
+    query = query.unnest() if isinstance(query, exp.Expr) else None
+    inner = next((s for s in scope.subquery_scopes if s.expression is query), None)
+    if inner is None or not isinstance(query, exp.Select) or not joins_are_plain(query):
+        return
+    if not _gives_rows_for_no_rows(query):
+        own = set(sources_of(inner))
+        around = set(sources_of(scope)) - own
+        where = query.args.get("where")
+        for part in conjuncts(where.this if where else None):
+            for one, other in _sides(part):
+                if one.table in own and other.table in around:
+                    yield (inner, one), (scope, other)
+    if isinstance(value, exp.Column) and value.table in sources_of(scope) and len(query.selects) == 1:
+        projection = query.selects[0]
+        column = projection.this if isinstance(projection, exp.Alias) else projection
+        if isinstance(column, exp.Column) and column.table in sources_of(inner):
+            yield (inner, column), (scope, value)
+            if isinstance(term, exp.In) and passes_filters(inner, [column]):
+                yield (scope, value), (inner, column)
+
+
+def _gives_rows_for_no_rows(query: exp.Select) -> bool:
+    """Whether a SELECT has a row even when WHERE lets none through: aggregates of all rows, a total of groups."""
+    group = query.args.get("group")
+    if group is not None:
+        special = any(group.args.get(name) for name in _MANY_GROUPS)
+        return special or not any(isinstance(key, exp.Column) for key in group.expressions)
+    parts = [*query.selects, query.args.get("having")]
+    return any(is_aggregate(node) for part in parts if part is not None for node in part.walk())
