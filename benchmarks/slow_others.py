@@ -55,7 +55,8 @@ def report(found: dict[str, list[Sample]], slow: list[dict[str, float]], rig: Ri
         f"One client asks for orders by key, one after another, {seconds:.0f} s each time; {SLOW_CLIENTS} others "
         f"read `/odata/bench/readings` ({rig.streamed_rows:,} rows) at {RATE:,} bytes/s each, with the server's "
         "default settings and a key of their own; a refused one asks again after a second. *Filling*: from the "
-        "moment when they ask, while workers read ahead for them as fast as they can. *Slow clients*: after that. "
+        "moment when they ask, while workers start and read ahead for them at the pace that the server allows. "
+        "*Slow clients*: when the read-aheads are full. "
         f"In the last round {last['open']:.0f} of the {SLOW_CLIENTS} were being answered at the end, "
         f"{last['refused']:.0f} requests had been refused and {last['ended']:.0f} answers cut. Medians of "
         f"{len(slow)} rounds."
@@ -71,7 +72,7 @@ def report(found: dict[str, list[Sample]], slow: list[dict[str, float]], rig: Ri
         rows.append([what, *numbers, times(p50 / alone["p50"]), times(ratios[what])])
     heads = ["", "p50 ms", "p99 ms", "worst p99 ms", "requests/s", "refused", "p50 ÷ alone", "p99 ÷ alone"]
     made.table(heads, rows)
-    ratio = ratios["slow clients"]
-    made.aims.append(Aim("p99 beside slow clients ≤ 2 × alone", times(ratio), ratio <= 2))
-    made.aims.append(Aim("p99 while their read-ahead fills", times(ratios["filling"]), None))
+    for what, words in (("filling", "while their read-aheads fill"), ("slow clients", "when those are full")):
+        ratio = ratios[what]
+        made.aims.append(Aim(f"p99 beside slow clients ≤ 2 × alone, {words}", times(ratio), ratio <= 2))
     return made

@@ -1,7 +1,8 @@
 """What a worker wrote and the client has not taken yet: some of it in memory, the rest in an unnamed file.
 
 It lets a worker, and the sources behind it, finish before a slow client does. The file is deleted from its directory
-when it is made, so nothing stays on disk whatever happens. Past the bound the worker has to wait.
+when it is made, so nothing stays on disk whatever happens. Past the bound the worker has to wait; what goes to the
+file goes there at a pace that leaves others their cores (`server/pace.py`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ import asyncio
 import os
 import tempfile
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
+
+from server.pace import Pace
 
 MEMORY_BYTES = 1024 * 1024
 PIECE_BYTES = 128 * 1024
@@ -19,9 +23,10 @@ PIECE_BYTES = 128 * 1024
 class ReadAhead:
     """A queue of bytes between one producer and one consumer, both on the event loop."""
 
-    def __init__(self, directory: Path, bound: int) -> None:
+    def __init__(self, directory: Path, bound: int, pace: Pace) -> None:
         self._directory = directory
         self._bound = bound
+        self._pace = pace
         self._pieces: deque[bytes] = deque()
         self._in_memory = 0
         self._file: int | None = None
@@ -42,17 +47,29 @@ class ReadAhead:
         return self._finished
 
     async def put(self, data: bytes) -> None:
-        """Add bytes; waits while the bound is passed."""
+        """Add bytes; waits while the bound is passed, or the pace, as long as the client has not caught up."""
         while self.waiting and self.waiting + len(data) > self._bound:
-            self._changed.clear()
-            await self._changed.wait()
+            await self._change(None)
+        while not self._fits(len(data)) and (seconds := self._pace.wait()):
+            await self._change(seconds)
         self.total += len(data)
-        if self._write_at == self._read_at and self._in_memory + len(data) <= MEMORY_BYTES:
+        if self._fits(len(data)):
             self._pieces.append(data)
             self._in_memory += len(data)
         else:
+            self._pace.spend(len(data))
             self._spill(data)
         self._changed.set()
+
+    def _fits(self, size: int) -> bool:
+        """Whether a piece stays in memory: nothing lies in the file before it, and there is room."""
+        return self._write_at == self._read_at and (not self._in_memory or self._in_memory + size <= MEMORY_BYTES)
+
+    async def _change(self, seconds: float | None) -> None:
+        self._changed.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
 
     def finish(self) -> None:
         """No more will be put."""
@@ -64,8 +81,7 @@ class ReadAhead:
         while not self.waiting:
             if self._finished:
                 return b""
-            self._changed.clear()
-            await self._changed.wait()
+            await self._change(None)
         return self._next()
 
     def take_now(self) -> bytes | None:

@@ -55,6 +55,7 @@ class Settings:
     min_client_rate: int = 256
     client_grace: float = 30.0
     read_ahead_mb: int = 64
+    read_ahead_rate: int = 4_194_304
     buffered_answer_mb: int = 16
     max_url_bytes: int = 65_535
     max_body_bytes: int = 1_048_576

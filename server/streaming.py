@@ -22,6 +22,7 @@ from engine.query import Query
 from server.answer import Answer, RequestContext
 from server.budgets import Budgets, BudgetSettings
 from server.errors import AnswerHeldError, PathError, ServerError
+from server.pace import Pace
 from server.read_ahead import ReadAhead
 from server.receipt import Outcome, account
 from server.run import Run
@@ -58,6 +59,7 @@ class Streaming:
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self._engine = engine
         self._settings = settings
+        self._pace = Pace(settings.read_ahead_rate)
         self._budgets = Budgets(
             BudgetSettings(
                 settings.connection_statements,
@@ -76,7 +78,7 @@ class Streaming:
         run: Run | None = None
         prepared: Prepared
         counting: Prepared | None
-        ahead = ReadAhead(self._settings.data_directory, self._settings.read_ahead_mb * 1024 * 1024)
+        ahead = ReadAhead(self._settings.data_directory, self._settings.read_ahead_mb * 1024 * 1024, self._pace)
         try:
             job, prepared, counting = await self._plan(context, answer, client, gone)
             outcome.seconds_planned = time.monotonic() - started
@@ -95,6 +97,8 @@ class Streaming:
                 deadline=started + open_for,
             )
             run.start()
+            if prepared.plan.small:
+                self._pace.asked()
             head = await _first(run.head, gone)
             outcome.seconds_to_head = time.monotonic() - started
             outcome.seconds_queued = run.seconds_queued
