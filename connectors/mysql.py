@@ -320,7 +320,10 @@ def _abandon(cursor: SSCursor) -> None:
 
 def _prepare_session(session: Session, statement_timeout: float) -> None:
     with session.cursor() as cursor:
-        cursor.execute("SET SESSION sql_mode = '', time_zone = '+00:00', group_concat_max_len = 1073741824")
+        cursor.execute(
+            "SET SESSION sql_mode = '', time_zone = '+00:00', group_concat_max_len = 1073741824, "
+            f"max_sort_length = {catalog.MAX_SORT_LENGTH}"
+        )
         cursor.execute("SET SESSION TRANSACTION READ ONLY")
         if "MariaDB" in _version(session):
             cursor.execute("SET SESSION max_statement_time = %s", (statement_timeout,))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import time
 from decimal import Decimal, InvalidOperation
 from typing import cast
 
@@ -19,6 +20,7 @@ from connectors.sdk import AllOf, AnyOf, Comparison, Op, Predicate, Support, Tab
 from connectors.sdk.scan import comparisons
 from connectors.sdk.types import family
 from engine.conversions import convert, convertible, from_text
+from engine.moments import moved
 from engine.query import parameter_index
 from engine.scans import Param
 
@@ -191,6 +193,13 @@ def _constant(node: exp.Expr, sql_type: str, types: tuple[str, ...]) -> Value | 
             value = from_text(node.this.name, target)
             return None if value is None else convert(value, target, sql_type)
         return None
+    if isinstance(node, exp.Add | exp.Sub):
+        moment = moved(node)
+        if moment is None:
+            return None
+        if sql_type == "DATE":  # compared as timestamps, where a date is its midnight
+            return moment.date() if moment.tzinfo is None and moment.time() == time() else None
+        return convert(moment, "TIMESTAMP" if moment.tzinfo is None else "TIMESTAMP WITH TIME ZONE", sql_type)
     if isinstance(node, exp.Boolean):
         return convert(bool(node.this), "BOOLEAN", sql_type)
     if isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal) and not node.this.is_string:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -57,6 +58,7 @@ _OTHERS = {
     **dict.fromkeys(("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"), "BLOB"),
 }
 _TEXT = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext"})
+MAX_SORT_LENGTH = 1024  # bytes; sessions are set to it
 _BLOB = {**NULL_TESTS, **EQUALITY, **ORDER}
 
 
@@ -136,7 +138,9 @@ def _column(row: tuple[Any, ...], rules: Rules) -> SqlColumn:
     if dated and rules.zero_dates_are_null:
         # '0000-00-00' is read as NULL but compares as the first of all dates.
         operators = {op: Support.INEXACT for op in operators if op not in (Op.IS_NULL, Op.NE)}
-    ordered = sql_type not in ("VARCHAR", "BLOB", "BOOLEAN", "UUID")  # texts are sorted by their first 1,024 bytes
+    ordered = sql_type not in ("VARCHAR", "BLOB", "BOOLEAN", "UUID")
+    if sql_type == "VARCHAR" and Op.LT in operators:
+        ordered = _is_sorted_whole(column_type)
     column = Column(
         name,
         sql_type,
@@ -172,6 +176,12 @@ def _types(data_type: str, column_type: str, rules: Rules) -> tuple[str, str]:
 def _is_bytewise(collation: str) -> bool:
     """Whether equal under the collation means the same text: binary, and blanks at the end count."""
     return collation.endswith("_nopad_bin") or collation in ("utf8mb4_0900_bin", "binary")
+
+
+def _is_sorted_whole(column_type: str) -> bool:
+    """Whether the source sorts and groups by all of a text: it looks at the first max_sort_length bytes."""
+    match = re.match(r"(?:var)?char\((\d+)\)", column_type)
+    return match is not None and int(match[1]) * 4 <= MAX_SORT_LENGTH
 
 
 def _text_operators(data_type: str, collation: str, character_set: str) -> Mapping[Op, Support]:

@@ -1,28 +1,54 @@
-"""MySQL and MariaDB. Proven by tests/engine/dialects/test_operations.py on a live MariaDB.
+"""MySQL and MariaDB. Proven by tests/engine/dialects on a live MariaDB.
 
-Texts of a byte-wise collation may be compared with constants, but are no keys: a sort at the source looks at their
-first 1,024 bytes only, and columns of different collations can't be compared at all.
+A sort at the source looks at the first 1,024 bytes of a text only, and it may sort to group: longer texts are no
+keys. Texts under a collation that ignores case, accents or blanks at the end are compared as their bytes in UTF-8.
+
+Not here: what follows a locale (upper, lower), dates plus intervals (NULL beyond the year 9999), division, and a
+text made of several columns, which may have no collation.
 """
 
 from __future__ import annotations
 
 from connectors.sdk import Column, Op, Support
-from connectors.sdk.types import family
-from engine.dialects.table import (
+from engine.dialects.entries import (
     AVERAGES,
+    COMPARED,
     COUNTS,
-    EQUAL,
     LOGIC,
+    MOMENTS,
     NUMBERS,
     SUMS,
-    DialectTable,
+    Entries,
     arithmetic,
     compared,
     extremes,
+    mixed,
     mixed_numbers,
+    parts,
 )
+from engine.dialects.table import LONG, OPAQUE, ROUGH, SAME, DialectTable, Operation
 
-_MOMENTS = ("date", "timestamp", "timestamptz")
+_BYTES = "CAST(CONVERT({%d} USING utf8mb4) AS BINARY)"
+_SIGNS = "CONVERT({0} USING utf8mb4) COLLATE utf8mb4_bin"  # LIKE compares sign by sign, and never pads
+_PLAIN_PATTERN = "REPLACE({1}, '!', '!!')"
+_TYPES = {"date": "CAST(%s AS DATE)", "float": "(%s + 0e0)"}
+_PARTS = {
+    **{"year": "YEAR({0})", "quarter": "QUARTER({0})", "month": "MONTH({0})", "day": "DAYOFMONTH({0})"},
+    **{
+        "week": "WEEK({0}, 3)",
+        "dow": "(DAYOFWEEK({0}) - 1)",
+        "isodow": "(WEEKDAY({0}) + 1)",
+        "doy": "DAYOFYEAR({0})",
+    },
+}
+_CLOCK = {"hour": "HOUR({0})", "minute": "MINUTE({0})", "second": "SECOND({0})"}
+_TRUNC = {"year": "%%Y-01-01", "month": "%%Y-%%m-01", "day": "%%Y-%%m-%%d"}
+_TRUNC_CLOCK = {
+    "hour": "%%Y-%%m-%%d %%H:00:00",
+    "minute": "%%Y-%%m-%%d %%H:%%i:00",
+    "second": "%%Y-%%m-%%d %%H:%%i:%%s",
+}
+_STAMPS = {"timestamp": "TIMESTAMP", "timestamptz": "TIMESTAMP WITH TIME ZONE"}
 
 
 def _quote(identifier: str) -> str:
@@ -33,31 +59,113 @@ def _read(column: Column) -> str | None:
     """Zero dates that are NULL, naive timestamps and texts of unknown origin are the connector's."""
     if column.sql_type == "VARCHAR" and Op.EQ not in column.operators:
         return None
-    if family(column.sql_type) in _MOMENTS and column.operators.get(Op.EQ) is not Support.EXACT:
+    exact = column.operators.get(Op.EQ) is Support.EXACT
+    if column.sql_type in ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE") and not exact:
         return None
     # BIT comes as bytes, TINYINT(1) as any number, FLOAT with six digits.
     return {"UBIGINT": "({0} + 0)", "BOOLEAN": "({0} <> 0)", "FLOAT": "({0} * 1e0)"}.get(column.sql_type, "{0}")
 
 
+def _text(column: Column) -> str:
+    """Of a collation that compares bytes, else ROUGH. Other character sets than Unicode have no order there."""
+    if column.operators.get(Op.EQ) is None:
+        return OPAQUE
+    if column.binary_text and column.operators.get(Op.LT) is Support.EXACT:
+        return "text" if column.orders else LONG
+    return ROUGH
+
+
+def _trunc(kind: str, form: str) -> Operation:
+    stamp = "timestamptz" if kind == "timestamptz" else "timestamp"
+    text = f"CAST(DATE_FORMAT({{0}}, '{form}') AS DATETIME(6))"
+    return Operation(text, result=stamp, sql_type=_STAMPS[stamp])
+
+
+_BYTEWISE: Entries = {}
+for _kind in ("text", LONG):
+    _BYTEWISE |= {
+        ("like", (_kind, "text")): Operation("({0} LIKE {1} ESCAPE '!')"),
+        ("like_plain", (_kind, "text")): Operation(f"({{0}} LIKE {_PLAIN_PATTERN} ESCAPE '!')"),
+        ("starts_with", (_kind, "text")): Operation("(LEFT({0}, CHAR_LENGTH({1})) = {1})"),
+        ("ends_with", (_kind, "text")): Operation("(RIGHT({0}, CHAR_LENGTH({1})) = {1})"),
+        ("contains", (_kind, "text")): Operation("(LOCATE({1}, {0}) > 0)"),
+    }
+_CUT: Entries = {}
+for _kind in ("text", LONG, ROUGH):
+    _CUT |= {
+        ("length", (_kind,)): Operation("CHAR_LENGTH({0})", result="integer", sql_type="BIGINT"),
+        ("left", (_kind, "integer")): Operation("LEFT({0}, {1})", result="", sql_type=SAME),
+        ("right", (_kind, "integer")): Operation("RIGHT({0}, {1})", result="", sql_type=SAME),
+        ("substring", (_kind, "integer", "integer")): Operation("SUBSTRING({0}, {1}, {2})", result="", sql_type=SAME),
+        ("substring_from", (_kind, "integer")): Operation("SUBSTRING({0}, {1})", result="", sql_type=SAME),
+    }
+_ROUGH: Entries = {
+    **{
+        (op, pair): Operation(f"({_BYTES % 0} {sign} {_BYTES % 1})")
+        for op, sign in COMPARED.items()
+        for pair in ((ROUGH, "text"), ("text", ROUGH))
+        if op in ("eq", "ne")
+    },
+    ("like", (ROUGH, "text")): Operation(f"({_SIGNS} LIKE {{1}} ESCAPE '!')"),
+    ("like_plain", (ROUGH, "text")): Operation(f"({_SIGNS} LIKE {_PLAIN_PATTERN} ESCAPE '!')"),
+    ("starts_with", (ROUGH, "text")): Operation(f"(LEFT({_BYTES % 0}, LENGTH({{1}})) = {_BYTES % 1})"),
+    ("ends_with", (ROUGH, "text")): Operation(f"(RIGHT({_BYTES % 0}, LENGTH({{1}})) = {_BYTES % 1})"),
+    ("contains", (ROUGH, "text")): Operation(f"(LOCATE({_BYTES % 1}, {_BYTES % 0}) > 0)"),
+}
+_NUMBERS: Entries = {
+    **{("abs", (kind,)): Operation("ABS({0})", result="", sql_type=SAME) for kind in NUMBERS},
+    **{("sign", (kind,)): Operation("SIGN({0})", result="integer", sql_type="TINYINT") for kind in NUMBERS},
+    ("mod", ("integer", "integer")): Operation("MOD({0}, {1})", result=""),
+    ("round", ("decimal", "integer")): Operation("ROUND({0}, {1})", result=""),
+    ("floor", ("decimal",)): Operation("FLOOR({0})", result=""),
+    ("ceil", ("decimal",)): Operation("CEILING({0})", result=""),
+    **{
+        ("to_decimal", (kind,)): Operation("CAST({0} AS DECIMAL({digits},{scale}))", result="decimal")
+        for kind in NUMBERS
+    },
+    ("to_integer", ("decimal",)): Operation("CAST(ROUND({0}) AS SIGNED)", result="integer"),
+    ("to_text", ("integer",)): Operation("CAST({0} AS CHAR)", result=ROUGH),
+}
+_DATES: Entries = {
+    **parts(_PARTS, MOMENTS),
+    **parts(_CLOCK, ("timestamp", "timestamptz")),
+    **{(f"trunc_{unit}", (kind,)): _trunc(kind, form) for unit, form in _TRUNC.items() for kind in MOMENTS},
+    **{
+        (f"trunc_{unit}", (kind,)): _trunc(kind, form)
+        for unit, form in _TRUNC_CLOCK.items()
+        for kind in ("timestamp", "timestamptz")
+    },
+    ("to_timestamp", ("date",)): Operation("CAST({0} AS DATETIME(6))", result="timestamp"),
+    # CAST AS DATE rounds half a second up in MySQL.
+    **{
+        ("to_date", (kind,)): Operation("CAST(DATE_FORMAT({0}, '%%Y-%%m-%%d') AS DATE)", result="date")
+        for kind in ("timestamp", "timestamptz")
+    },
+}
 MYSQL = DialectTable(
     name="mysql",
     placeholder="%s",
     quote=_quote,
-    columns=frozenset({*NUMBERS, *_MOMENTS, "text"}),
-    keys=frozenset({*NUMBERS, *_MOMENTS}),
+    columns=frozenset({*NUMBERS, *MOMENTS, "float", "text", LONG, ROUGH}),
+    keys=frozenset({*NUMBERS, *MOMENTS, "text"}),
     # A bare constant takes the column's side of a comparison, its collation included.
-    bound=lambda kind: {"date": "CAST(%s AS DATE)"}.get(kind, "%s"),
+    bound=lambda kind: _TYPES.get(kind, "%s"),
     operations={
         **LOGIC,
-        **compared(*NUMBERS, *_MOMENTS),
-        **compared("text", only=EQUAL),
+        **compared(*NUMBERS, *MOMENTS, "float", "text", LONG),
+        **mixed("text", LONG),
         **mixed_numbers(),
         # As decimals: unsigned columns refuse to go below zero, and BIGINT overflows in between.
         **arithmetic("(CAST({0} AS DECIMAL(65,{s0})) %s CAST({1} AS DECIMAL(65,{s1})))"),
+        **_BYTEWISE,
+        **_CUT,
+        **_ROUGH,
+        **_NUMBERS,
+        **_DATES,
     },
     aggregates={
         **COUNTS,
-        **extremes(*NUMBERS, *_MOMENTS),
+        **extremes(*NUMBERS, *MOMENTS, "float", "text"),
         **SUMS,
         **AVERAGES,
     },
@@ -65,5 +173,8 @@ MYSQL = DialectTable(
     read=_read,
     most_digits=65,
     most_scale=30,
+    text=_text,
+    float_parameters=False,
+    one_text=True,
     semi_joins="equal",
 )

@@ -1,46 +1,38 @@
 """An expression of the tree → the same in a source's dialect, or InexactError: made only of what its table lists.
 
-Constants become parameters, so that a statement's text holds no value.
+Constants become parameters, so that a statement's text holds no value: a term that stands twice in a statement (in
+SELECT and in GROUP BY) brings its values twice.
+
+`render` and `condition` are exact. `superset_condition` gives the strongest condition that a source can take and that
+is true of every row of which the given one is true; its term's `exact` says whether it is the same condition. Rows
+that a superset lets through have to be tested again here, so it may only be used where the whole condition stays in
+DuckDB too, and never below a grouping, a LIMIT or NOT.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlglot import exp
 
-from connectors.sdk import AllOf, Comparison, Op, Predicate, Value
-from connectors.sdk.types import decimal_parts, family
-from engine.conversions import from_text
-from engine.dialects.table import CONDITION, NUMBERS, OPAQUE, DialectTable, Term
-from engine.fragments import Param
-from engine.query import parameter_index
+from engine.dialects import choices, dates, numbers, texts
+from engine.dialects.constants import constant
+from engine.dialects.copies import render_predicate as render_predicate
+from engine.dialects.operations import Context as Context
+from engine.dialects.operations import InexactError as InexactError
+from engine.dialects.operations import alike, chain, is_null, one_of, operation
+from engine.dialects.table import CONDITION, Term
 
-UNTYPED = "untyped"  # the family of a string literal: it takes the type of what it is compared with
-NULL = "null"
 _BINARY: dict[type[exp.Expr], str] = {
     **{exp.EQ: "eq", exp.NEQ: "ne", exp.LT: "lt", exp.LTE: "le", exp.GT: "gt", exp.GTE: "ge"},
     **{exp.Add: "add", exp.Sub: "sub", exp.Mul: "mul"},
 }
-_OPS = {Op.EQ: "eq", Op.NE: "ne", Op.LT: "lt", Op.LE: "le", Op.GT: "gt", Op.GE: "ge"}
-_CAST_FAMILIES = frozenset({"date", "timestamp", "timestamptz", "text", "uuid"})
-
-
-class InexactError(Exception):
-    """The source may not do this as DuckDB does; the text says what, without values."""
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """`column`: a column of the tree as a term, InexactError when it is none of the source's. `exists`: the same for
-    a semi join, None where there can be none."""
-
-    dialect: DialectTable
-    column: Callable[[exp.Column], Term]
-    parameter_types: tuple[str, ...]
-    exists: Callable[[exp.Exists], Term] | None = None
+_UNARY: dict[type[exp.Expr], str] = {exp.Neg: "neg", exp.Abs: "abs", exp.Sign: "sign", exp.Length: "length"}
+_MATCHES: dict[type[exp.Expr], str] = {
+    exp.StartsWith: "starts_with", exp.EndsWith: "ends_with", exp.Contains: "contains",
+}  # fmt: skip
+_NAMED_MATCHES = {"prefix": "starts_with", "suffix": "ends_with"}
 
 
 def render(node: exp.Expr, context: Context) -> Term:
@@ -50,246 +42,136 @@ def render(node: exp.Expr, context: Context) -> Term:
     if isinstance(node, exp.Column):
         return context.column(node)
     found = constant(node, context)
-    if found is not None:
-        return found
-    if isinstance(node, exp.And | exp.Or):
-        return _chain("and" if isinstance(node, exp.And) else "or", [_condition(n, context) for n in node.flatten()])
-    if isinstance(node, exp.Not):
-        return operation("not", [_condition(node.this, context)], context)
-    if type(node) in _BINARY:
-        sides = [render(node.this, context), render(node.expression, context)]
-        return operation(_BINARY[type(node)], sides, context)
-    if isinstance(node, exp.Neg):
-        return operation("neg", [render(node.this, context)], context)
-    if isinstance(node, exp.Between) and not node.args.get("symmetric"):
-        value = render(node.this, context)
-        low = operation("ge", [value, render(node.args["low"], context)], context)
-        high = operation("le", [value, render(node.args["high"], context)], context)
-        return _chain("and", [low, high])
-    if isinstance(node, exp.In) and node.expressions and not node.args.get("query") and not node.args.get("unnest"):
-        return _in(render(node.this, context), [render(item, context) for item in node.expressions], context)
-    if isinstance(node, exp.Is) and isinstance(node.expression, exp.Null):
-        return is_null(render(node.this, context))
-    if isinstance(node, exp.Exists) and context.exists is not None:
-        return context.exists(node)
-    if isinstance(node, exp.Case):
-        return _case(node, context)
-    if isinstance(node, exp.Coalesce) and not isinstance(node.this, exp.Star):
-        return _coalesce([render(item, context) for item in (node.this, *node.expressions)], context)
-    raise InexactError(f"{type(node).__name__.lower()} is not on {context.dialect.name}'s list")
+    if found is None:
+        found = _condition_of(node, context)
+    if found is None:
+        found = _value_of(node, context)
+    if found is None:
+        raise InexactError(f"{type(node).__name__.lower()} is not on {context.dialect.name}'s list")
+    return found
 
 
 def condition(node: exp.Expr, context: Context) -> Term:
     """A filter. Raises InexactError."""
-    return _condition(node, context)
-
-
-def _condition(node: exp.Expr, context: Context) -> Term:
     found = render(node, context)
     return found if found.family == CONDITION else operation(CONDITION, [found], context)
 
 
-def operation(name: str, operands: Sequence[Term], context: Context) -> Term:
-    """An operation of the dialect's table on its operands. Raises InexactError."""
-    operands = _alike(operands, context)
-    dialect = context.dialect
-    families = tuple(operand.family for operand in operands)
-    text = dialect.operations.get((name, families))
-    if text is None:
-        raise InexactError(f"{name} of {' and '.join(families)} is not on {dialect.name}'s list")
-    if name in ("lt", "le", "gt", "ge") and not all(operand.ordered for operand in operands):
-        raise InexactError(f"the source does not order these {families[0]} values as DuckDB does")
-    sqls = [operand.sql for operand in operands]
-    if families == ("text", "text") or families == ("date", "date"):
-        both_vary = not any(operand.is_constant for operand in operands)
-        if name not in ("eq", "ne") or both_vary or dialect.collated_always:
-            sqls = [o.sql if o.is_constant else dialect.collated(o.sql, o.family) for o in operands]
-    kind, digits, scale = _result(name, operands)
-    if digits > dialect.most_digits or scale > dialect.most_scale:
-        raise InexactError(f"{name} gives decimals of more digits than {dialect.name} computes with")
-    scales = {f"s{index}": operand.scale for index, operand in enumerate(operands)}
-    values = tuple(value for operand in operands for value in operand.values)
-    is_constant = all(operand.is_constant for operand in operands)
-    return Term(text.format(*sqls, **scales), values, kind, digits, scale, is_constant)
+def superset_condition(node: exp.Expr, context: Context) -> Term | None:
+    """The strongest filter that lets every row through which this one lets through; None when there is none.
+
+    Of AND, terms may be left out; of OR every one is needed; NOT is taken apart, and what is below it must be exact.
+    """
+    while isinstance(node, exp.Paren):
+        node = node.this
+    node = _without_not(node)
+    if isinstance(node, exp.And | exp.Or):
+        terms = [superset_condition(term, context) for term in node.flatten()]
+        kept = [term for term in terms if term is not None]
+        if not kept or (isinstance(node, exp.Or) and len(kept) < len(terms)):
+            return None
+        found = kept[0] if len(kept) == 1 else chain("and" if isinstance(node, exp.And) else "or", kept)
+        return replace(found, exact=found.exact and len(kept) == len(terms))
+    try:
+        return condition(node, replace(context, superset=True))
+    except InexactError:
+        return None
 
 
-def _result(name: str, operands: Sequence[Term]) -> tuple[str, int, int]:
-    """Family, digits and scale of a result. DuckDB caps the digits; the scale is as here."""
-    first = operands[0]
-    if name == "neg":
-        return first.family, first.digits, first.scale
-    if name not in ("add", "sub", "mul"):
-        return CONDITION, 0, 0
-    other = operands[1]
-    if (first.family, other.family) == ("integer", "integer"):
-        return "integer", 0, 0
-    digits = [operand.digits if operand.family == "decimal" else 19 for operand in (first, other)]
-    if name == "mul":
-        return "decimal", sum(digits), first.scale + other.scale
-    scale = max(first.scale, other.scale)
-    return "decimal", max(digits[0] - first.scale, digits[1] - other.scale) + scale + 1, scale
+def _without_not(node: exp.Expr) -> exp.Expr:
+    """NOT of AND and OR by De Morgan's rules, which hold with NULLs too."""
+    below = node.this if isinstance(node, exp.Not) else None
+    while isinstance(below, exp.Paren):
+        below = below.this
+    if isinstance(below, exp.Not):
+        inner: exp.Expr = below.this
+        return inner.unnest() if isinstance(inner, exp.Paren) else inner
+    if not isinstance(below, exp.And | exp.Or):
+        return node
+    terms = [exp.Not(this=exp.Paren(this=term.copy())) for term in below.flatten()]
+    return exp.or_(*terms, copy=False) if isinstance(below, exp.And) else exp.and_(*terms, copy=False)
 
 
-def _alike(operands: Sequence[Term], context: Context) -> Sequence[Term]:
-    """String literals as constants of the type of the operand that they meet."""
-    if all(operand.family not in (UNTYPED, NULL) for operand in operands):
-        return operands
-    known = next((operand for operand in operands if operand.family not in (UNTYPED, NULL)), None)
-    if known is None or any(operand.family == NULL for operand in operands):
-        raise InexactError("a comparison of bare constants")
-    found = []
-    for operand in operands:
-        if operand.family == UNTYPED:
-            wanted = {"text": "VARCHAR", "timestamptz": "TIMESTAMP WITH TIME ZONE"}.get(known.family, known.family)
-            value = from_text(str(operand.values[0]), wanted.upper()) if known.family in _CAST_FAMILIES else None
-            if value is None:
-                raise InexactError(f"a text that may not mean one {known.family}")
-            operand = _bound(value, known.family, context)
-        found.append(operand)
-    return found
-
-
-def _bound(value: Value | Param | None, kind: str, context: Context, digits: int = 0, scale: int = 0) -> Term:
-    if kind not in context.dialect.columns:
-        raise InexactError(f"{context.dialect.name} takes no constants of {kind}")
-    return Term(context.dialect.bound(kind), (value,), kind, digits, scale, is_constant=True)
-
-
-def constant(node: exp.Expr, context: Context) -> Term | None:
-    """A literal or a parameter as a constant; None when it is none. Raises InexactError for one not to be taken."""
-    if isinstance(node, exp.Boolean):
-        return _bound(bool(node.this), "boolean", context)
-    if isinstance(node, exp.Null):
-        return Term("NULL", (), NULL, is_constant=True)
-    if isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal) and not node.this.is_string:
-        return _number("-" + node.this.name, context)
-    if isinstance(node, exp.Literal):
-        if node.is_string:
-            return Term("", (node.name,), UNTYPED, is_constant=True)
-        return _number(node.name, context)
-    if isinstance(node, exp.Cast) and not isinstance(node, exp.TryCast):
-        index = parameter_index(node.this)
-        if index is not None:
-            sql_type = context.parameter_types[index]
-            digits, scale = decimal_parts(sql_type) or (0, 0)
-            return _bound(Param(index, sql_type, sql_type), family(sql_type), context, digits, scale)
-        if isinstance(node.this, exp.Literal) and node.this.is_string:
-            target = node.to.sql(dialect="duckdb").upper().replace("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE")
-            kind = {"TEXT": "text"}.get(target, family(target))
-            value = from_text(node.this.name, target) if kind in _CAST_FAMILIES else None
-            if value is not None:
-                return _bound(value, kind, context)
-        raise InexactError("cast is on no list")
+def _condition_of(node: exp.Expr, context: Context) -> Term | None:
+    if isinstance(node, exp.And | exp.Or):
+        return chain("and" if isinstance(node, exp.And) else "or", [condition(n, context) for n in node.flatten()])
+    if isinstance(node, exp.Not):
+        return operation("not", [condition(node.this, context)], context)
+    if isinstance(node, exp.Between) and not node.args.get("symmetric"):
+        value = render(node.this, context)
+        low = operation("ge", [value, render(node.args["low"], context)], context)
+        high = operation("le", [value, render(node.args["high"], context)], context)
+        return chain("and", [low, high])
+    if isinstance(node, exp.In) and node.expressions and not node.args.get("query") and not node.args.get("unnest"):
+        return one_of(render(node.this, context), [render(item, context) for item in node.expressions], context)
+    if isinstance(node, exp.Is) and isinstance(node.expression, exp.Null):
+        return is_null(render(node.this, context))
+    if isinstance(node, exp.Exists) and context.exists is not None:
+        return context.exists(node)
+    if isinstance(node, exp.NullSafeEQ | exp.NullSafeNEQ):
+        return _same(node, context)
+    if isinstance(node, exp.Like | exp.Escape):
+        return texts.like(node, context, render)
+    if type(node) in _MATCHES:
+        return texts.match(_MATCHES[type(node)], _arguments(node, ("this", "expression"), context), context)
+    if isinstance(node, exp.Anonymous) and node.name.lower() in _NAMED_MATCHES and len(node.expressions) == 2:
+        operands = [render(argument, context) for argument in node.expressions]
+        return texts.match(_NAMED_MATCHES[node.name.lower()], operands, context)
     return None
 
 
-def _number(text: str, context: Context) -> Term:
-    if "e" in text.lower():
-        raise InexactError("floats are never computed with at the source")
-    if "." not in text:
-        if abs(int(text)) >= 2**63:
-            raise InexactError("an integer beyond 64 bits")
-        return _bound(int(text), "integer", context)
-    value = Decimal(text)
-    scale = len(text.partition(".")[2])
-    digits = len(text.strip("-").replace(".", ""))
-    if digits > 38:
-        raise InexactError("a decimal of more than 38 digits")
-    return _bound(value, "decimal", context, digits, scale)
+def _same(node: exp.NullSafeEQ | exp.NullSafeNEQ, context: Context) -> Term:
+    """IS [NOT] DISTINCT FROM, spelled out: never NULL."""
+    one, other = alike([render(node.this, context), render(node.expression, context)], context)
+    equal = operation("eq", [one, other], context)
+    nulls = [is_null(one), is_null(other)]
+    sql = f"(CASE WHEN {equal.sql} THEN 1 WHEN {nulls[0].sql} AND {nulls[1].sql} THEN 1 ELSE 0 END = 1)"
+    values = (*equal.values, *nulls[0].values, *nulls[1].values)
+    if not equal.exact:
+        raise InexactError("IS DISTINCT FROM of texts that the source takes for equal")
+    found = Term(sql, values, CONDITION)
+    return operation("not", [found], context) if isinstance(node, exp.NullSafeNEQ) else found
 
 
-def _chain(name: str, terms: Sequence[Term]) -> Term:
-    sql = "(" + f" {name.upper()} ".join(term.sql for term in terms) + ")"
-    return Term(sql, tuple(value for term in terms for value in term.values), CONDITION)
+def _value_of(node: exp.Expr, context: Context) -> Term | None:
+    if isinstance(node, exp.Add | exp.Sub):
+        shifted = dates.shift(node, context, render)
+        if shifted is not None:
+            return shifted
+    if type(node) in _BINARY:
+        return operation(_BINARY[type(node)], _arguments(node, ("this", "expression"), context), context)
+    if type(node) in _UNARY:
+        return operation(_UNARY[type(node)], _arguments(node, ("this",), context), context)
+    if isinstance(node, exp.Case):
+        return choices.case(node, context, render, condition)
+    if isinstance(node, exp.If):
+        return choices.case(exp.Case(ifs=[node.copy()], default=node.args.get("false")), context, render, condition)
+    if isinstance(node, exp.Coalesce) and not isinstance(node.this, exp.Star):
+        return choices.coalesce([render(item, context) for item in (node.this, *node.expressions)], context)
+    if isinstance(node, exp.Nullif):
+        one, other = _arguments(node, ("this", "expression"), context)
+        return choices.nullif(one, other, context)
+    if isinstance(node, exp.Left | exp.Right | exp.Substring):
+        return texts.part_of(node, context, render)
+    if isinstance(node, exp.DPipe):
+        return texts.concat([render(side, context) for side in (node.this, node.expression)], context)
+    if isinstance(node, exp.TimestampTrunc | exp.DateTrunc):
+        return dates.trunc(node, context, render)
+    if isinstance(node, exp.Cast):
+        return numbers.cast(node, context, render)
+    if isinstance(node, exp.Round):
+        return numbers.rounded(node, context, render)
+    if isinstance(node, exp.Floor | exp.Ceil):
+        name = "floor" if isinstance(node, exp.Floor) else "ceil"
+        return numbers.whole(name, _arguments(node, ("this",), context)[0], context)
+    if isinstance(node, exp.Mod):
+        return numbers.mod(node, context, render)
+    return dates.part(node, context, render)
 
 
-def _in(value: Term, items: Sequence[Term], context: Context) -> Term:
-    """IN as the dialect's own IN, when each item may be compared by = and is a constant."""
-    for item in items:
-        operation("eq", [value, item], context)
-    alike = [_alike([value, item], context)[1] for item in items]
-    if not all(item.is_constant for item in alike):
-        raise InexactError("IN of what is no constant")
-    left = context.dialect.collated(value.sql, value.family) if context.dialect.collated_always else value.sql
-    sql = f"({left} IN ({', '.join(item.sql for item in alike)}))"
-    return Term(sql, (*value.values, *(v for item in alike for v in item.values)), CONDITION)
-
-
-def is_null(value: Term) -> Term:
-    """IS NULL of any operand whose NULLs the source sees as DuckDB does."""
-    if value.family in (UNTYPED, CONDITION) or not value.tells_null:
-        raise InexactError("IS NULL of what is no column or number")
-    return Term(f"({value.sql} IS NULL)", value.values, CONDITION)
-
-
-def _case(node: exp.Case, context: Context) -> Term:
-    if node.this is not None:
-        raise InexactError("CASE with an operand is on no list")
-    branches = [(_condition(b.this, context), render(b.args["true"], context)) for b in node.args["ifs"]]
-    default = node.args.get("default")
-    results = [result for _, result in branches]
-    last = render(default, context) if default is not None else Term("NULL", (), NULL, is_constant=True)
-    kind, digits, scale = _common([*results, last])
-    words = " ".join(f"WHEN {when.sql} THEN {then.sql}" for when, then in branches)
-    values = tuple(v for when, then in branches for v in (*when.values, *then.values))
-    return Term(f"(CASE {words} ELSE {last.sql} END)", (*values, *last.values), kind, digits, scale)
-
-
-def _coalesce(items: Sequence[Term], context: Context) -> Term:
-    kind, digits, scale = _common(items)
-    sql = f"COALESCE({', '.join(item.sql for item in items)})"
-    return Term(sql, tuple(v for item in items for v in item.values), kind, digits, scale)
-
-
-def _common(terms: Sequence[Term]) -> tuple[str, int, int]:
-    """The family of several results: numbers, or all of one family that has no digits."""
-    families = {term.family for term in terms} - {NULL}
-    if not families or not families <= set(NUMBERS):
-        if len(families) == 1 and families <= {"date", "timestamp", "timestamptz"}:
-            return families.pop(), 0, 0
-        raise InexactError("CASE or COALESCE of other than numbers")
-    if families == {"integer"}:
-        return "integer", 0, 0
-    whole = max(term.digits - term.scale if term.family == "decimal" else 19 for term in terms if term.family != NULL)
-    scale = max(term.scale for term in terms)
-    return "decimal", whole + scale, scale
-
-
-def render_predicate(predicate: Predicate, column: Callable[[str], Term], context: Context) -> Term:
-    """A scan's predicate in the dialect; its caller's values keep their own types. Raises InexactError."""
-    if isinstance(predicate, Comparison):
-        left = column(predicate.column)
-        if predicate.op is Op.IS_NULL:
-            return is_null(left)
-        if predicate.op is Op.IS_NOT_NULL:
-            return operation("not", [is_null(left)], context)
-        values = [_predicate_value(value, context) for value in predicate.values]
-        if predicate.op is Op.IN:
-            return _in(left, values, context)
-        if predicate.op in _OPS:
-            return operation(_OPS[predicate.op], [left, values[0]], context)
-        raise InexactError(f"{predicate.op} is on no list")
-    kind = "and" if isinstance(predicate, AllOf) else "or"
-    terms = []
-    for term in predicate.terms:
-        try:
-            terms.append(render_predicate(term, column, context))
-        except InexactError:
-            if kind == "or":
-                raise
-    if not terms:
-        raise InexactError("nothing of it is on the list")
-    return _chain(kind, terms)
-
-
-def _predicate_value(value: Value | Param, context: Context) -> Term:
-    if isinstance(value, Param):
-        digits, scale = decimal_parts(value.given) or (0, 0)
-        own = replace(value, wanted=value.given)
-        return _bound(own, family(value.given), context, digits, scale)
-    kind = {bool: "boolean", int: "integer", Decimal: "decimal", str: "text"}.get(type(value))
-    if kind is None:
-        name = type(value).__name__
-        aware = name == "datetime" and getattr(value, "tzinfo", None) is not None
-        kind = {"date": "date", "datetime": "timestamptz" if aware else "timestamp", "UUID": "uuid"}.get(name, OPAQUE)
-    return _bound(value, kind, context)
+def _arguments(node: exp.Expr, names: Sequence[str], context: Context) -> list[Term]:
+    """The named arguments as terms. InexactError when the node has others."""
+    ours = {*names, "typed", "safe", "big_int"}
+    if any(value for name, value in node.args.items() if name not in ours):
+        raise InexactError(f"{type(node).__name__.lower()} with unusual arguments")
+    return [render(node.args[name], context) for name in names]

@@ -11,6 +11,10 @@ from engine.fragments import Param
 
 CONDITION = "condition"  # the family of comparisons and what AND, OR, NOT make of them
 OPAQUE = "opaque"  # of a column of which only NULL can be told
+LONG = "long text"  # byte for byte text that is too long for the source to sort or group by
+ROUGH = "rough text"  # text whose own collation takes some different texts for equal
+TEXTS = ("text", LONG, ROUGH)
+SAME = "="  # of an Operation's `sql_type`: the type of its first operand
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +22,9 @@ class Term:
     """An expression in the dialect.
 
     `digits`, `scale`: of decimals, not capped. `is_constant`: the same in every row. `ordered`: < and MIN agree with
-    DuckDB. `sql_type`, `readable`: of a plain column; the latter says whether it may be an output as it is.
-    `tells_null`: IS NULL and COUNT see the NULLs that DuckDB sees.
+    DuckDB, and of a text its characters are counted alike. `sql_type`: DuckDB's type of it, "" where it is not told:
+    such a term is no output. `readable`: whether a plain column may be an output as it is.
+    `tells_null`: IS NULL and COUNT see the NULLs that DuckDB sees. `exact`: else true of more rows (`superset`).
     """
 
     sql: str
@@ -32,11 +37,27 @@ class Term:
     sql_type: str = ""
     readable: bool = True
     tells_null: bool = True
+    exact: bool = True
 
 
 def is_mapped(table: Table, column: Column) -> bool:
     """Whether a naive timestamp of the source is seen as an instant: only the connector can map it."""
     return column.name in table.naive_timestamps and column.sql_type == "TIMESTAMP WITH TIME ZONE"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """`text` with `{0}`, `{1}` … for the operands, each as often as needed.
+
+    `exact`: DuckDB's answer. Else it is true of every row of which DuckDB's is true, and perhaps of others: a
+    superset, for `superset_condition` only. `result`: the result's family, "" that of the first operand; `sql_type`:
+    its type in DuckDB, SAME or "" as in `Term`.
+    """
+
+    text: str
+    exact: bool = True
+    result: str = CONDITION
+    sql_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +78,28 @@ class Aggregate:
     combined: str = "{0}"
 
 
+Operations = Mapping[tuple[str, tuple[str, ...]], Operation]
+
+
+def text_as_declared(column: Column) -> str:
+    """Text is compared byte for byte, or not at all."""
+    return "text" if column.binary_text and column.operators.get(Op.EQ) is Support.EXACT else OPAQUE
+
+
 @dataclass(frozen=True, slots=True)
 class DialectTable:
     """One dialect.
 
     `columns`: families that a column's values may have in a comparison. `keys`: families whose equality in GROUP BY,
-    DISTINCT and joins is DuckDB's. `bound`: a placeholder under the type of its value. `operations`: text with `{0}`,
-    `{1}` for the operands, by (name, their families). `aggregates` by (name, family). `collated`: a text whose order,
-    or equality with a text of another column, is asked for. `read`: a column as it has to be selected (text with
-    `{0}`), None where that depends on more than a description tells. `most_digits`: of decimals in between.
-    `collated_always`: else a column's own collation may make different texts equal. `semi_joins`: which subqueries
-    the source joins instead of running them for each row (`rules.semi_joins`).
+    DISTINCT and joins is DuckDB's. `bound`: a placeholder under the type of its value. `operations` by (name, the
+    operands' families); what they are called stands in `operations.py`. `aggregates` by (name, family). `collated`: a
+    text whose order, or equality with a text of another column, is asked for; or a text made of several. `read`: a
+    column as it has to be selected (text with `{0}`), None where that depends on more than a description tells.
+    `most_digits`: of decimals in between. `collated_always`: else a column's own collation may make different texts
+    equal. `semi_joins`: which subqueries the source joins instead of running them for each row (`rules.semi_joins`).
+    `text`: the family of a text column. `float_parameters`: whether a float may be any, infinite too. `one_text`: of
+    several texts to choose from just one may be a column, else they may have no common collation. `proven`: on a live
+    database; no rule uses another one.
     """
 
     name: str
@@ -76,7 +108,7 @@ class DialectTable:
     columns: frozenset[str]
     keys: frozenset[str]
     bound: Callable[[str], str]
-    operations: Mapping[tuple[str, tuple[str, ...]], str]
+    operations: Operations
     aggregates: Mapping[tuple[str, str], Aggregate]
     collated: Callable[[str, str], str]
     read: Callable[[Column], str | None]
@@ -85,14 +117,17 @@ class DialectTable:
     true: str = "1 = 1"
     collated_always: bool = False
     semi_joins: str = "key"
+    text: Callable[[Column], str] = text_as_declared
+    float_parameters: bool = True
+    one_text: bool = False
+    proven: bool = True
 
     def column(self, alias: str, table: Table, column: Column) -> Term:
         """A column of a table. OPAQUE where its values or their equality may differ from what DuckDB sees."""
         form = None if is_mapped(table, column) else self.read(column)
         sql = (form or "{0}").format(f"{alias}.{self.quote(column.name)}")
-        kind = family(column.sql_type)
-        equal = column.operators.get(Op.EQ) is Support.EXACT and (kind != "text" or column.binary_text)
-        if kind not in self.columns or not equal or form is None:
+        kind = self._family(column)
+        if kind not in self.columns or (form is None and kind != ROUGH):
             tells_null = column.operators.get(Op.IS_NULL) is Support.EXACT
             return Term(sql, (), OPAQUE, sql_type=column.sql_type, readable=form is not None, tells_null=tells_null)
         digits, scale = decimal_parts(column.sql_type) or (0, 0)
@@ -104,64 +139,11 @@ class DialectTable:
             scale,
             ordered=column.operators.get(Op.LT) is Support.EXACT,
             sql_type=column.sql_type,
+            readable=form is not None,
         )
 
-
-NUMBERS = ("integer", "decimal")
-COMPARED = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
-EQUAL = ("eq", "ne")
-
-
-def compared(*families: str, only: tuple[str, ...] = tuple(COMPARED)) -> dict[tuple[str, tuple[str, ...]], str]:
-    """Comparisons of values of one family."""
-    return {(op, (kind, kind)): f"({{0}} {COMPARED[op]} {{1}})" for kind in families for op in only}
-
-
-def mixed_numbers() -> dict[tuple[str, tuple[str, ...]], str]:
-    """Comparisons of integers with decimals."""
-    pairs = (NUMBERS, NUMBERS[::-1])
-    return {(op, pair): f"({{0}} {sign} {{1}})" for pair in pairs for op, sign in COMPARED.items()}
-
-
-def arithmetic(text: str = "({0} %s {1})") -> dict[tuple[str, tuple[str, ...]], str]:
-    """+ - * of integers and decimals. Results that DuckDB's type can't hold are its errors."""
-    signs = {"add": "+", "sub": "-", "mul": "*"}
-    found: dict[tuple[str, tuple[str, ...]], str] = {("neg", (kind,)): "(- {0})" for kind in NUMBERS}
-    for name, sign in signs.items():
-        found |= {(name, (a, b)): text % sign for a in NUMBERS for b in NUMBERS}
-    return found
-
-
-LOGIC: dict[tuple[str, tuple[str, ...]], str] = {
-    ("and", (CONDITION, CONDITION)): "({0} AND {1})",
-    ("or", (CONDITION, CONDITION)): "({0} OR {1})",
-    ("not", (CONDITION,)): "(NOT {0})",
-}
-COUNTS: dict[tuple[str, str], Aggregate] = {
-    ("count", "*"): Aggregate((Part("COUNT(*)", "BIGINT"),)),
-    ("count", "any"): Aggregate((Part("COUNT({0})", "BIGINT"),)),
-    ("count_distinct", "key"): Aggregate((Part("COUNT(DISTINCT {0})", "BIGINT"),)),
-}
-
-
-def extremes(*families: str) -> dict[tuple[str, str], Aggregate]:
-    """MIN and MAX: values of the operand's own type."""
-    return {
-        (name, kind): Aggregate((Part(f"{name.upper()}({{0}})", ""),)) for name in ("min", "max") for kind in families
-    }
-
-
-WHOLE_SUM = "CAST({0} AS HUGEINT)"
-AVERAGES = {
-    ("avg", "integer"): Aggregate(
-        (Part("SUM({0})", "DECIMAL(38,0)"), Part("COUNT({0})", "BIGINT")), f"{WHOLE_SUM}::DOUBLE / {{1}}"
-    ),
-    ("avg", "decimal"): Aggregate(
-        (Part("SUM({0})", "DECIMAL(38,{scale})"), Part("COUNT({0})", "BIGINT")), "{0}::DOUBLE / {1}"
-    ),
-}
-"""As DuckDB makes its own AVG where a SUM stands beside it; where none does, the last bit may be another."""
-SUMS = {
-    ("sum", "integer"): Aggregate((Part("SUM({0})", "DECIMAL(38,0)"),), WHOLE_SUM),
-    ("sum", "decimal"): Aggregate((Part("SUM({0})", "DECIMAL(38,{scale})"),)),
-}
+    def _family(self, column: Column) -> str:
+        kind = family(column.sql_type)
+        if kind == "text":
+            return self.text(column)
+        return kind if column.operators.get(Op.EQ) is Support.EXACT and column.sql_type != "FLOAT" else OPAQUE

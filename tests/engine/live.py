@@ -40,8 +40,9 @@ from engine.source_tables import table_to_json
 
 SEEN = datetime(2026, 1, 1, tzinfo=UTC)
 LONG = "a" * 1100
+NUL = "a\u2400b"  # stands for a\0b, which PostgreSQL can't hold
 TEXTS = ("", "a", "A", "a ", "abc", "ABC", "ä", "Ä", "a\u0308", "O'Neil", "100%", "{0}", "東京", "\\", LONG + "x",
-         LONG + "y", None)  # fmt: skip
+         LONG + "y", "a\nb", "a_c", "a!b", "\\%", "😀b", NUL, None)  # fmt: skip
 LONGS = (0, 1, -1, 7, 2**31, -(2**31) - 1, 2**53 + 1, 2**63 - 1, -(2**63), None)
 INTS = (0, 1, -1, 2, 3, 2**31 - 1, -(2**31), None)
 SMALL = (0, 1, 2, -3, 5, None)
@@ -144,6 +145,7 @@ def _insert(execute: Any, mark: str, adapt: Any) -> None:
 
 
 def _to_sqlite(value: Any) -> Any:
+    value = "a\0b" if value == NUL else value
     if isinstance(value, Decimal):
         return float(value) if abs(value) < 10**12 and value.as_tuple().exponent != -9 else str(value)
     if isinstance(value, datetime):
@@ -152,6 +154,7 @@ def _to_sqlite(value: Any) -> Any:
 
 
 def _to_mysql(value: Any) -> Any:
+    value = "a\0b" if value == NUL else value
     return str(value) if isinstance(value, UUID) else value
 
 

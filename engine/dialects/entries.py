@@ -1,0 +1,84 @@
+"""Entries that several dialects' tables have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from engine.dialects.table import CONDITION, SAME, Aggregate, Operation, Part
+
+NUMBERS = ("integer", "decimal")
+MOMENTS = ("date", "timestamp", "timestamptz")
+COMPARED = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+EQUAL = ("eq", "ne")
+IS_EQUAL = "({0} = {1})"  # such an equality may be asked for by IN
+
+Entries = dict[tuple[str, tuple[str, ...]], Operation]
+
+
+def compared(*families: str, only: Iterable[str] = tuple(COMPARED)) -> Entries:
+    """Comparisons of values of one family."""
+    return {(op, (kind, kind)): Operation(f"({{0}} {COMPARED[op]} {{1}})") for kind in families for op in only}
+
+
+def mixed(one: str, other: str, only: Iterable[str] = tuple(COMPARED)) -> Entries:
+    """Comparisons of values of two families, both ways round."""
+    pairs = ((one, other), (other, one))
+    return {(op, pair): Operation(f"({{0}} {COMPARED[op]} {{1}})") for pair in pairs for op in only}
+
+
+def mixed_numbers() -> Entries:
+    """Comparisons of integers with decimals."""
+    return mixed(*NUMBERS)
+
+
+def arithmetic(text: str = "({0} %s {1})") -> Entries:
+    """+ - * of integers and decimals. Results that DuckDB's type can't hold are its errors."""
+    signs = {"add": "+", "sub": "-", "mul": "*"}
+    found: Entries = {("neg", (kind,)): Operation("(- {0})", result="", sql_type=SAME) for kind in NUMBERS}
+    for name, sign in signs.items():
+        found |= {(name, (a, b)): Operation(text % sign, result="") for a in NUMBERS for b in NUMBERS}
+    return found
+
+
+def parts(texts: dict[str, str], families: Iterable[str]) -> Entries:
+    """Parts of dates and timestamps as whole numbers: year, month, …"""
+    return {
+        (f"part_{unit}", (kind,)): Operation(text, result="integer", sql_type="BIGINT")
+        for unit, text in texts.items()
+        for kind in families
+    }
+
+
+LOGIC: Entries = {
+    ("and", (CONDITION, CONDITION)): Operation("({0} AND {1})"),
+    ("or", (CONDITION, CONDITION)): Operation("({0} OR {1})"),
+    ("not", (CONDITION,)): Operation("(NOT {0})"),
+}
+COUNTS: dict[tuple[str, str], Aggregate] = {
+    ("count", "*"): Aggregate((Part("COUNT(*)", "BIGINT"),)),
+    ("count", "any"): Aggregate((Part("COUNT({0})", "BIGINT"),)),
+    ("count_distinct", "key"): Aggregate((Part("COUNT(DISTINCT {0})", "BIGINT"),)),
+}
+
+
+def extremes(*families: str) -> dict[tuple[str, str], Aggregate]:
+    """MIN and MAX: values of the operand's own type."""
+    return {
+        (name, kind): Aggregate((Part(f"{name.upper()}({{0}})", ""),)) for name in ("min", "max") for kind in families
+    }
+
+
+WHOLE_SUM = "CAST({0} AS HUGEINT)"
+AVERAGES = {
+    ("avg", "integer"): Aggregate(
+        (Part("SUM({0})", "DECIMAL(38,0)"), Part("COUNT({0})", "BIGINT")), f"{WHOLE_SUM}::DOUBLE / {{1}}"
+    ),
+    ("avg", "decimal"): Aggregate(
+        (Part("SUM({0})", "DECIMAL(38,{scale})"), Part("COUNT({0})", "BIGINT")), "{0}::DOUBLE / {1}"
+    ),
+}
+"""As DuckDB makes its own AVG where a SUM stands beside it; where none does, the last bit may be another."""
+SUMS = {
+    ("sum", "integer"): Aggregate((Part("SUM({0})", "DECIMAL(38,0)"),), WHOLE_SUM),
+    ("sum", "decimal"): Aggregate((Part("SUM({0})", "DECIMAL(38,{scale})"),)),
+}
