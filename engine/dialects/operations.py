@@ -58,6 +58,9 @@ def operation(name: str, operands: Sequence[Term], context: Context, **sizes: in
         raise InexactError(f"{name} of {' and '.join(families)} is not on {dialect.name}'s list")
     if not all(operand.exact for operand in operands):
         raise InexactError(f"{name} of what is true of too many rows")
+    if ROUGH in families and sum(not operand.is_constant for operand in operands) > 1:
+        # MariaDB's semi joins found none of 26 rows by equal bytes of two columns.
+        raise InexactError("columns of a collation that takes different texts for equal")
     ordered = all(operand.ordered for operand in operands)
     if name in _ORDERING and not ordered:
         raise InexactError(f"the source does not order these {families[0]} values as DuckDB does")

@@ -93,8 +93,9 @@ def texts(name: str, operation: str, families: tuple[str, ...]) -> Iterator[str]
         yield from (text for text in found if (operation, text) != ("neg", "(-big)"))
     else:
         form = FORMS.get(operation, f"({{0}} {SIGNS.get(operation)} {{1}})")
-        for one in first:
+        for one in first if ROUGH not in families else ():
             yield from (form.replace("{0}", one).replace("{1}", other) for other in columns[1])
+        for one in first:
             yield from (form.replace("{0}", one).replace("{1}", c) for c in CONSTANTS.get(families[1], ()))
         for other in columns[1]:
             yield from (form.replace("{0}", c).replace("{1}", other) for c in CONSTANTS.get(families[0], ()))

@@ -149,6 +149,14 @@ def test_texts_that_may_have_no_common_collation_are_chosen_here(live: Live) -> 
         assert [scan.fragment for scan in found.plan.scans] == [None], text
 
 
+def test_texts_of_rough_collations_are_joined_here(live: Live) -> None:
+    sql = (
+        "SELECT q.id FROM my.facts q JOIN my.dims d ON q.dim = d.id "
+        "WHERE EXISTS (SELECT 1 FROM my.facts f WHERE f.code = d.label)"
+    )
+    assert difference(live.run(sql).table, live.expected(sql)) is None
+
+
 def test_every_text_family_is_there() -> None:
     assert {kind for (_, families) in DIALECTS["mysql"].operations for kind in families} >= {*TEXTS}
     assert (LONG, ROUGH) not in [families for _, families in DIALECTS["mysql"].operations]

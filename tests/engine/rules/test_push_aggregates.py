@@ -37,16 +37,18 @@ PUSHED = {
     "SELECT sum(CASE WHEN status IN ('a', 'b') THEN 1 ELSE 0 END) FROM mes.orders": (
         "SELECT SUM((CASE WHEN (s0.status IN (%s, %s)) THEN %s ELSE %s END)) AS c0 FROM orders AS s0"
     ),
+    "SELECT status, count(*) FROM mes.orders GROUP BY status": (
+        "SELECT s0.status AS c0, COUNT(*) AS c1 FROM orders AS s0 GROUP BY s0.status"
+    ),
     "SELECT count(note), count(DISTINCT status) FROM erp.orders": (
         'SELECT COUNT(s0.note) AS c0, COUNT(DISTINCT s0.status COLLATE C) AS c1 FROM orders AS s0'
     ),
 }  # fmt: skip
 KEPT = {
-    "SELECT sum(weight) FROM erp.orders": "sum of values that the source may not",
+    "SELECT sum(weight) FROM erp.orders": "sum of float is not on",
     "SELECT weight, count(*) FROM erp.orders GROUP BY weight": "may not tell apart",
     "SELECT note, count(*) FROM erp.orders GROUP BY note": "may not tell apart",
-    "SELECT status, count(*) FROM mes.orders GROUP BY status": "may not tell apart",
-    "SELECT count(*) FROM erp.orders WHERE note = 'x'": "may not mean one opaque",
+    "SELECT count(*) FROM erp.orders WHERE note = 'x'": "eq of rough text and text",
     "SELECT count(*) FROM erp.orders WHERE lower(status) = 'x'": "lower is not on",
     "SELECT day, median(total) FROM erp.orders GROUP BY day": "median is on no list",
     "SELECT year(day), count(*) FROM erp.orders GROUP BY year(day)": "by an expression",
