@@ -26,7 +26,7 @@ ROOTS: tuple[type[Exception], ...] = (
 # of the trees.
 INTERNAL = {
     "connectors.sdk.values.BadValueError": "becomes SourceDataError, which knows the place",
-    "engine.dialects.render.InexactError": "keeps a fragment from being pushed; EXPLAIN tells why",
+    "engine.dialects.operations.InexactError": "keeps a fragment from being pushed; EXPLAIN tells why",
     "engine.encoders.direct_rows._UnlikeError": "sends the answer through DuckDB instead",
     "engine.engine._JobError": "carries a worker's error event to the place that names it",
     "server.demo.build.MesError": "of the demo's own starter; told by the command line",
