@@ -1,17 +1,18 @@
-"""`connections.yaml`: name → connector, config, time zone, patterns, comment. Secrets by reference only."""
+"""`connections.yaml`: name → connector, config, time zone, patterns, comment, budget. Secrets by reference only."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 
+from catalog.budget import budget_of, budget_values
 from catalog.connections import check_connection
 from catalog.errors import FilesError, SecretInlineError
 from catalog.fields import Fields
 from catalog.names import fold
-from catalog.records import Connection
+from catalog.records import Budget, Connection
 from catalog.yaml_file import read_yaml, write_yaml
 
-FIELDS = ("connector", "time_zone", "include", "exclude", "comment", "config")
+FIELDS = ("connector", "time_zone", "include", "exclude", "comment", "budget", "config")
 SecretFields = Callable[[str], Collection[str]]
 
 
@@ -40,6 +41,8 @@ def connection_lines(text: str, path: str) -> dict[str, int]:
 
 def _connection(name: str, fields: Fields, secret_fields: SecretFields) -> Connection:
     include, exclude = fields.texts("include"), fields.texts("exclude")
+    with fields.naming_line("budget"):
+        budget = budget_of(fields.mapping("budget"))
     connection = Connection(
         name=name,
         connector=fields.text("connector"),
@@ -48,6 +51,7 @@ def _connection(name: str, fields: Fields, secret_fields: SecretFields) -> Conne
         include=("*",) if include is None else include,
         exclude=exclude or (),
         comment=fields.text("comment", ""),
+        budget=budget,
     )
     with fields.naming_line():
         try:
@@ -82,6 +86,8 @@ def write_connections(connections: Iterable[Connection]) -> str:
             fields["exclude"] = list(one.exclude)
         if one.comment:
             fields["comment"] = one.comment
+        if one.budget != Budget():
+            fields["budget"] = budget_values(one.budget)
         if one.config:
             fields["config"] = one.config
         written[one.name] = fields

@@ -10,12 +10,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import RowMapping
 
 from catalog import views
+from catalog.budget import budget_of, budget_values, check_budget
 from catalog.errors import ConflictError, ConnectionInUseError, InvalidRecordError, NotFoundError
 from catalog.names import check_name, check_text, closest, fold
 from catalog.records import Connection
 from catalog.relations import claim_name, release_name, spellings
 from catalog.secrets import check_references
-from catalog.tables import connections, source_schemas
+from catalog.tables import connections, source_paces, source_schemas
 from catalog.transaction import WorkspaceTransaction
 
 
@@ -44,6 +45,7 @@ def save_connection(
         "time_zone": wanted.time_zone,
         "include": list(wanted.include),
         "exclude": list(wanted.exclude),
+        "budget": budget_values(wanted.budget),
         "comment": wanted.comment,
         "version": wanted.version,
     }
@@ -72,6 +74,7 @@ def check_connection(connection: Connection, secret_fields: Collection[str] = ()
                 f"{connection.time_zone[:60]!r} is not the name of a time zone.",
                 hint="Use a name of the IANA list, such as Europe/Berlin or UTC.",
             ) from None
+    check_budget(connection.budget, connection.time_zone)
     try:
         json.dumps(connection.config, allow_nan=False)
     except (TypeError, ValueError, RecursionError):  # its message may quote a value
@@ -107,6 +110,7 @@ def drop_connection(tx: WorkspaceTransaction, name: str) -> None:
         raise ConnectionInUseError("connection", connection.name, views=sorted(users))
     tx.changed = tx.schemas_changed = True
     tx.remove(source_schemas, source_schemas.c.connection == folded)
+    tx.remove(source_paces, source_paces.c.connection == folded)
     tx.remove(connections, connections.c.folded == folded)
     release_name(tx, folded)
 
@@ -129,4 +133,5 @@ def _record(row: RowMapping, name: str) -> Connection:
         exclude=tuple(row["exclude"]),
         comment=row["comment"],
         version=row["version"],
+        budget=budget_of(row["budget"]),
     )

@@ -95,6 +95,7 @@ def _connection_fields(one: Connection) -> dict[str, object]:
         "include": one.include,
         "exclude": one.exclude,
         "comment": one.comment,
+        "budget": one.budget,
         "config": json.dumps(one.config, sort_keys=True, default=str),
     }
 

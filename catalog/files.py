@@ -1,6 +1,6 @@
 """Catalog as code: a directory that says what a workspace holds.
 
-    connections.yaml     name: {connector, config, time_zone, include, exclude, comment}; secrets by reference
+    connections.yaml     name: {connector, config, time_zone, include, exclude, comment, budget}; secrets by reference
     views/*.sql          one view each, see `catalog.view_file`
     publications.yaml    a list of {view, name, key, protocols, limits, comment}; `name`: the view's when left out
 

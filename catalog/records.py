@@ -14,6 +14,33 @@ PROTOCOLS = ("odata", "rest", "sql")
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """A time in which a source may be asked less, in the connection's zone. `days`: `mon`, `mon-fri`, `15`, `25-31`,
+    `last` (of the month), () for every day; `start`, `end`: "HH:MM". `statements`: at once, 0 closes it."""
+
+    name: str = ""
+    days: tuple[str, ...] = ()
+    start: str = "00:00"
+    end: str = "24:00"
+    statements: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a connection's source may be asked for. None: the server's own setting, or no bound.
+
+    `statements`: at once; `statements_per_second`: new ones; `rows`, `bytes` (as Arrow), `timeout` (seconds): of one
+    statement, which fails when it passes one."""
+
+    statements: int | None = None
+    statements_per_second: float | None = None
+    rows: int | None = None
+    bytes: int | None = None
+    timeout: float | None = None
+    windows: tuple[Window, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Connection:
     """A workspace's configured source.
 
@@ -30,6 +57,7 @@ class Connection:
     exclude: tuple[str, ...] = ()
     comment: str = ""
     version: int = 1
+    budget: Budget = field(default_factory=Budget)
 
 
 @dataclass(frozen=True, slots=True)

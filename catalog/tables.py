@@ -130,11 +130,20 @@ connections = _scoped(
     Column("time_zone", Text),
     _json("include"),
     _json("exclude"),
+    _json("budget"),
     _text("comment"),
     Column("version", Integer, nullable=False),
     CheckConstraint("kind = 'connection'", name="kind"),
     _reference(("folded", "kind"), "relations", ("folded", "kind")),
     key=("folded",),
+)
+
+# When a connection's next statement may begin (seconds since 1970), for all API processes together.
+source_paces = _scoped(
+    "source_paces",
+    _text("connection"),
+    Column("next_at", Float(53), nullable=False),
+    key=("connection",),
 )
 
 source_schemas = _scoped(

@@ -151,7 +151,15 @@ class Engine:
 
     def resolved(self, connection: Connection) -> JobConnection:
         """A connection's job form: its configuration with the secrets in."""
-        return JobConnection(connection.connector, dict(self._resolve(connection)), connection.time_zone)
+        budget = connection.budget
+        return JobConnection(
+            connection.connector,
+            dict(self._resolve(connection)),
+            connection.time_zone,
+            budget.rows,
+            budget.bytes,
+            budget.timeout,
+        )
 
     def run(
         self,

@@ -28,8 +28,9 @@ from engine.errors import (
     SourceError,
 )
 from engine.job import Job, Statement
+from engine.scan_budget import ScanBudget
 from engine.scan_stream import ScanStream
-from engine.scans import tables_of
+from engine.scans import Scan, tables_of
 
 BATCH_ROWS = 2_048  # one vector: a larger batch is waited for before the first byte, and is no quicker
 
@@ -97,6 +98,11 @@ class Execution:
             for connector in self._connectors.values():
                 connector.end()
 
+    def _stream(self, scan: Scan) -> ScanStream:
+        given = self._job.connections.get(scan.connection)
+        budget = ScanBudget(given.max_rows, given.max_bytes, given.max_seconds) if given is not None else ScanBudget()
+        return ScanStream(scan, self._connectors[scan.connection], self._cancelled, budget=budget)
+
     def _run_direct(self, writer: Writer) -> bool:
         """Write a small answer straight from its one scan; False (nothing is written) when DuckDB has to do it.
 
@@ -104,7 +110,7 @@ class Execution:
         """
         assert self._job.statement is not None and self._job.statement.direct is not None
         scan = self._job.statement.scans[0]
-        stream = ScanStream(scan, self._connectors[scan.connection], self._cancelled)
+        stream = self._stream(scan)
         self.streams.append(stream)
         batches = stream.read_now(MAX_ROWS)
         self._check_streams([stream])
@@ -171,7 +177,7 @@ class Execution:
     def _relation(self, statement: Statement) -> Iterator[Any]:
         """The statement's relation on a cursor of its own; scans are stopped and everything is closed at the end."""
         cursor = self._cursor = self._session.cursor()
-        streams = [ScanStream(scan, self._connectors[scan.connection], self._cancelled) for scan in statement.scans]
+        streams = [self._stream(scan) for scan in statement.scans]
         self.streams += streams
         try:
             for stream in streams:

@@ -5,7 +5,7 @@ It holds the resolved secrets of the connections that it names, so it is never l
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import cast
 
 from engine.encoders.encoding import Encoding, encoding_from_json, encoding_to_json
@@ -14,11 +14,14 @@ from engine.scans import Scan, scan_from_json, scan_to_json
 
 @dataclass(frozen=True, slots=True)
 class JobConnection:
-    """A connection with its secrets resolved."""
+    """A connection with its secrets resolved. `max_rows`, `max_bytes`, `max_seconds`: of one statement."""
 
     kind: str
     config: dict[str, object]
     time_zone: str | None = None
+    max_rows: int | None = None
+    max_bytes: int | None = None
+    max_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,9 @@ class Job:
     max_source_time: float | None = None
     tables: tuple[str, ...] = ("*",)
     exclude: tuple[str, ...] = ()
+
+
+_CONNECTION_FIELDS = tuple(field.name for field in fields(JobConnection))
 
 
 def job_to_json(job: Job) -> dict[str, object]:
@@ -90,7 +96,8 @@ def job_from_json(data: dict[str, object]) -> Job:
 
 
 def _connection_to_json(connection: JobConnection) -> dict[str, object]:
-    return {"kind": connection.kind, "config": connection.config, "time_zone": connection.time_zone}
+    # Not asdict(), which copies what is in the configuration.
+    return {name: getattr(connection, name) for name in _CONNECTION_FIELDS}
 
 
 def _statement_to_json(statement: Statement | None) -> dict[str, object] | None:

@@ -22,10 +22,12 @@ from connectors.sdk.errors import ConnectorError, ScanCancelledError, SourceSche
 from connectors.sdk.sql import SqlConnector
 from connectors.sdk.types import arrow_type
 from engine.errors import EngineBugError
-from engine.scans import KeysFrom, Scan
+from engine.scan_budget import ScanBudget, bounded
+from engine.scans import KeysFrom, Scan, tables_of
 
 EARLY_ROWS, EARLY_PIECE = 20_000, 100
 QUEUE_BYTES = 8 * 1024 * 1024
+NO_BUDGET = ScanBudget()
 
 
 class ScanStream:
@@ -34,7 +36,14 @@ class ScanStream:
     Rows and bytes are counted as the source delivers them; times are seconds since `start`.
     """
 
-    def __init__(self, scan: Scan, connector: Connector, cancelled: threading.Event, queue_bytes: int = QUEUE_BYTES):
+    def __init__(
+        self,
+        scan: Scan,
+        connector: Connector,
+        cancelled: threading.Event,
+        queue_bytes: int = QUEUE_BYTES,
+        budget: ScanBudget = NO_BUDGET,
+    ):
         self.scan = scan
         self.schema = pa.schema([(column.name, arrow_type(column.sql_type)) for column in scan.columns])
         self.error: BaseException | None = None
@@ -47,6 +56,7 @@ class ScanStream:
         self._connector = connector
         self._cancelled = cancelled
         self._limit = queue_bytes
+        self._budget = budget
         self._queue: deque[pa.RecordBatch] = deque()
         self._queued = 0
         self._finished = False
@@ -147,11 +157,14 @@ class ScanStream:
         self.asked_at = self.asked_at or datetime.now(UTC)
         fragment = self.scan.fragment
         if fragment is None:
-            return self._connector.scan(self.scan.request())
+            return self._bounded(self._connector.scan(self.scan.request()))
         if not isinstance(self._connector, SqlConnector):
             raise EngineBugError(f"a {self._connector.kind} connection runs no fragments")
         columns = [(column.source, column.sql_type) for column in self.scan.columns]
-        return self._connector.query(fragment.sql, fragment.parameters, columns, small=fragment.small)
+        return self._bounded(self._connector.query(fragment.sql, fragment.parameters, columns, small=fragment.small))
+
+    def _bounded(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return bounded(batches, self._budget, tables_of(self.scan), self._connector.cancel)
 
     def _fill(self) -> None:
         started = time.monotonic()

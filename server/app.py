@@ -68,8 +68,8 @@ class Application:
     def __init__(self, state: ServerState) -> None:
         self.state = state
         self.credentials = Credentials(state.store)
-        self.streaming = Streaming(state.engine, state.settings)
-        self.metrics = Metrics(state.engine.pool)
+        self.streaming = Streaming(state.engine, state.settings, state.store.engine)
+        self.metrics = Metrics(state.engine.pool, self.streaming.budgets)
         self.runs = RunLog(state.store)
         self._admin = admin_app(state)
         self._remembered = RememberedAnswers()
@@ -91,6 +91,7 @@ class Application:
             else:
                 self._stopping = True
                 await asyncio.to_thread(self.runs.close)
+                await asyncio.to_thread(self.streaming.budgets.close)
                 await asyncio.to_thread(self.state.close)
                 await send({"type": "lifespan.shutdown.complete"})
                 return

@@ -3,19 +3,38 @@
 A slow ERP is not flooded: past `statements` running statements on one connection, requests wait here, each principal
 in turn, before a worker or the source is touched. Past the queue's length or its time they are told to come back.
 A source that failed `failures` times in a row is left alone for a while; then one request tries it.
-Bounds hold for one API process.
+
+A connection's own budget (`catalog.budget`) says more: fewer statements, new ones per second, windows in which it is
+closed. What it says holds for all API processes over one PostgreSQL catalog (`server.shared_budgets`); the settings'
+own bounds and the breaker hold for one process.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
+import random
 import time
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
-from server.errors import SourceBusyError, SourceRestingError
+from catalog.budget import Standing, standing
+from catalog.records import Budget, Connection
+from catalog.scope import Scope
+from server.errors import (
+    ConnectionBudgetError,
+    ServerError,
+    SourceBusyError,
+    SourceClosedError,
+    SourceRestingError,
+)
+from server.shared_budgets import SharedBudgets
 
+NO_BUDGET = Budget()
+POLL_SECONDS = (0.02, 0.1)  # between two looks for slots that another process has
 BREAKING = frozenset({"source_unavailable", "source_timeout", "source_login"})
 
 
@@ -34,9 +53,19 @@ class BudgetSettings:
 
 
 @dataclass(slots=True, eq=False)
+class Taken:
+    """Statements that a request may have at a connection, until it gives them back. `slots`: shared ones."""
+
+    scope: Scope
+    connection: str
+    count: int
+    slots: tuple[int, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
 class _Waiter:
     wanted: int
-    room: int
+    room: Callable[[], int]
     future: asyncio.Future[None]
 
 
@@ -55,54 +84,153 @@ class _Source:
 
 
 class Budgets:
-    """The budgets of all connections of an API process."""
+    """The budgets of all connections of an API process. `shared`: what it shares with others."""
 
-    def __init__(self, settings: BudgetSettings, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        settings: BudgetSettings,
+        now: Callable[[], float] = time.monotonic,
+        shared: SharedBudgets | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._settings = settings
         self._now = now
-        self._sources: dict[tuple[str, str], _Source] = {}
+        self._clock = clock
+        self._shared = shared or SharedBudgets(None)
+        self._sources: dict[tuple[str, str, str], _Source] = {}
+        self.refused: Counter[str] = Counter()
+
+    def close(self) -> None:
+        """Give back what is shared."""
+        self._shared.close()
+
+    def waiting(self) -> int:
+        """How many requests wait for a connection."""
+        return sum(source.queued() for source in self._sources.values())
 
     async def enter(
-        self, tenant: str, principal: str, statements: Mapping[str, int], small: bool = True
-    ) -> list[tuple[str, str, int]]:
+        self,
+        scope: Scope,
+        statements: Mapping[str, int],
+        small: bool = True,
+        connections: Mapping[str, Connection] | None = None,
+    ) -> list[Taken]:
         """Wait until every connection has room for its statements; what to give back to `leave`.
 
         Connections are taken in the order of their names, so that two requests never wait for each other.
-        Raises SourceBusyError, SourceRestingError.
+        `connections`: of the catalog, for their own budgets. Raises SourceBusyError, SourceClosedError,
+        SourceRestingError, ConnectionBudgetError, before any source is touched.
         """
-        taken: list[tuple[str, str, int]] = []
+        taken: list[Taken] = []
         try:
-            for connection in sorted(statements):
-                room = self._room(small)
-                wanted = min(max(1, statements[connection]), room)
-                source = self._sources.setdefault((tenant, connection), _Source())
-                self._check_breaker(connection, source)
-                if source.running + wanted > room or (source.queued() and not small):
-                    await self._wait(connection, source, principal, wanted, room)
-                else:
-                    source.running += wanted
-                taken.append((tenant, connection, wanted))
+            for name in sorted(statements):
+                await self._enter(scope, name, statements[name], small, (connections or {}).get(name.lower()), taken)
+        except ServerError as error:
+            self.refused[error.code] += 1
+            self.leave(taken)
+            raise
         except BaseException:
             self.leave(taken)
             raise
         return taken
 
-    def _room(self, small: bool) -> int:
-        kept = 0 if small else min(self._settings.reserved, self._settings.statements - 1)
-        return self._settings.statements - kept
+    async def _enter(
+        self,
+        scope: Scope,
+        name: str,
+        statements: int,
+        small: bool,
+        connection: Connection | None,
+        taken: list[Taken],
+    ) -> None:
+        def room() -> int:
+            own = self._standing(connection).statements
+            allowed = self._settings.statements if own is None else own
+            left = allowed if small else allowed - max(0, min(self._settings.reserved, allowed - 1))
+            # What a connection's own budget says is never passed, so all of a query's statements count.
+            return left if own is None else max(left, min(statements, own))
 
-    def leave(self, taken: list[tuple[str, str, int]]) -> None:
+        source = self._sources.setdefault((scope.tenant, scope.workspace, name), _Source())
+        self._check_window(name, connection, statements)
+        self._check_breaker(name, source)
+        wanted = min(max(1, statements), room())
+        if source.running + wanted > room() or (source.queued() and not small):
+            await self._wait(name, source, scope.principal, wanted, room)
+            self._check_after_wait(name, source, connection, statements, wanted)
+        else:
+            source.running += wanted
+        mine = Taken(scope, name, wanted)
+        taken.append(mine)
+        if connection is not None and connection.budget != NO_BUDGET:
+            await self._share(mine, connection, room)
+
+    async def _share(self, mine: Taken, connection: Connection, room: Callable[[], int]) -> None:
+        """Take what is shared with other processes: slots, and a place in the pace."""
+        deadline = self._now() + self._settings.queue_seconds
+        if connection.budget.statements is not None or connection.budget.windows:
+            while not await self._shared.take(mine, room()):
+                if self._now() >= deadline:
+                    raise _busy(mine.connection, room())
+                await asyncio.sleep(random.uniform(*POLL_SECONDS))  # noqa: S311 - no secret
+        rate = connection.budget.statements_per_second
+        if rate is not None:
+            wait = await self._shared.reserve(mine, rate, max(0.0, deadline - self._now()))
+            if wait is None:
+                raise SourceBusyError(
+                    f"connection {mine.connection!r} takes {rate:g} new statements a second, and others wait",
+                    hint="try again in a few seconds",
+                )
+            await asyncio.sleep(wait)
+
+    def _standing(self, connection: Connection | None) -> Standing:
+        if connection is None or connection.budget == NO_BUDGET:
+            return Standing(None)
+        return standing(connection.budget, connection.time_zone, self._clock())
+
+    def _check_window(self, name: str, connection: Connection | None, statements: int) -> None:
+        """Refuse what the connection's own budget allows never, or not now."""
+        found = self._standing(connection)
+        if found.statements is None or found.statements >= statements:
+            return
+        if found.until is None:
+            raise ConnectionBudgetError(
+                f"the query needs {statements} statements at once on connection {name!r}; its budget allows "
+                f"{found.statements}",
+                hint="join its tables in one view over one connection, ask for less, or raise the budget",
+            )
+        why = f" ({found.window})" if found.window else ""
+        open_again = found.until.astimezone(ZoneInfo((connection.time_zone if connection else None) or "UTC"))
+        allows = f"takes {found.statements} statements at once" if found.statements else "is closed"
+        raise SourceClosedError(
+            f"connection {name!r} {allows} until {open_again:%Y-%m-%d %H:%M}{why}",
+            hint="ask again then",
+            retry_after=max(1, math.ceil((found.until - self._clock()).total_seconds())),
+        )
+
+    def _check_after_wait(
+        self, name: str, source: _Source, connection: Connection | None, statements: int, wanted: int
+    ) -> None:
+        """A window may have begun meanwhile."""
+        try:
+            self._check_window(name, connection, statements)
+        except ServerError:
+            source.running -= wanted
+            self._admit(source)
+            raise
+
+    def leave(self, taken: list[Taken]) -> None:
         """The statements have ended; who waits may go."""
-        for tenant, connection, count in taken:
-            source = self._sources[(tenant, connection)]
-            source.running -= count
+        for mine in taken:
+            source = self._sources[(mine.scope.tenant, mine.scope.workspace, mine.connection)]
+            source.running -= mine.count
             source.probing = False  # a probe that nobody waited for tells nothing; the next one may try
+            self._shared.give(mine)
             self._admit(source)
         taken.clear()
 
-    def note(self, tenant: str, connection: str, source_code: str | None) -> None:
+    def note(self, scope: Scope, connection: str, source_code: str | None) -> None:
         """What came of asking a source: None is success, else a connector error's code."""
-        source = self._sources.get((tenant, connection))
+        source = self._sources.get((scope.tenant, scope.workspace, connection))
         if source is None:
             return
         source.probing = False
@@ -124,9 +252,11 @@ class Budgets:
             hint=f"it is tried again in {max(1, round(left))} seconds; see `viewloom connections test {connection}`",
         )
 
-    async def _wait(self, connection: str, source: _Source, principal: str, wanted: int, room: int) -> None:
+    async def _wait(
+        self, connection: str, source: _Source, principal: str, wanted: int, room: Callable[[], int]
+    ) -> None:
         if source.queued() >= self._settings.queue_length:
-            raise _busy(connection, self._settings.statements)
+            raise _busy(connection, room())
         waiter = _Waiter(wanted, room, asyncio.get_running_loop().create_future())
         source.waiting.setdefault(principal, deque()).append(waiter)
         try:
@@ -137,7 +267,7 @@ class Budgets:
             if waiter.future.done() and not waiter.future.cancelled():
                 source.running -= wanted
             if isinstance(error, TimeoutError):
-                raise _busy(connection, self._settings.statements) from None
+                raise _busy(connection, room()) from None
             raise
         finally:
             queue = source.waiting.get(principal)
@@ -154,7 +284,7 @@ class Budgets:
         while admitted:
             admitted = False
             for principal, queue in list(source.waiting.items()):
-                waiter = next((w for w in queue if source.running + w.wanted <= w.room), None)
+                waiter = next((w for w in queue if source.running + w.wanted <= w.room()), None)
                 if waiter is None:
                     continue
                 queue.remove(waiter)

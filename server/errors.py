@@ -8,6 +8,8 @@ ServerError
 ├── RequestSizeError         the URL or the body is larger than the server takes
 ├── BodyError                the body is not what the path takes
 ├── SourceBusyError          as many statements run on a connection as may, and the queue is full or too slow
+├── SourceClosedError        a window of the connection's budget allows no statement now
+├── ConnectionBudgetError    the query needs more statements at once than the connection's budget allows
 └── SourceRestingError       a connection failed again and again and is left alone for a while
 
 Errors of catalog, connectors, engine and of the protocols have their places in `STATUS` below.
@@ -40,11 +42,20 @@ class ServerError(Exception):
 
     code = "server_error"
 
-    def __init__(self, message: str, *, hint: str = "", details: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        details: Mapping[str, object] | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        """`retry_after`: seconds after which it is worth asking again, when that is known."""
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.details = dict(details or {})
+        self.retry_after = retry_after
 
 
 class CredentialError(ServerError):
@@ -84,9 +95,21 @@ class BodyError(ServerError):
 
 
 class SourceBusyError(ServerError):
-    """As many statements run on a connection as may, and the queue is full or too slow."""
+    """As many statements run on a connection as may, or as many began, and the queue is full or too slow."""
 
     code = "source_busy"
+
+
+class SourceClosedError(ServerError):
+    """A window of the connection's budget allows no statement now, or fewer than the query needs."""
+
+    code = "source_closed"
+
+
+class ConnectionBudgetError(ServerError):
+    """The query needs more statements at once than the connection's budget allows."""
+
+    code = "connection_budget"
 
 
 class SourceRestingError(ServerError):
@@ -104,6 +127,8 @@ STATUS: dict[type[BaseException], int] = {
     BodyError: 400,
     SourceBusyError: 503,
     SourceRestingError: 503,
+    SourceClosedError: 503,
+    ConnectionBudgetError: 422,
     ServerError: 500,
     SettingError: 500,
     ODataSyntaxError: 400,
@@ -157,12 +182,14 @@ STATUS: dict[type[BaseException], int] = {
     connector_errors.DriverMissingError: 422,
     connector_errors.RequiredFilterError: 400,
     connector_errors.SourceTimeoutError: 504,
+    connector_errors.ScanBudgetError: 422,
     connector_errors.ConnectorError: 502,
 }
 
 SOURCE_STATUS = {
     "source_timeout": 504,
     "required_filter": 400,
+    "scan_budget": 422,
     "connection_configuration": 500,
     "driver_missing": 500,
     "unknown_connector": 500,
@@ -204,7 +231,8 @@ def error_headers(error: BaseException) -> list[tuple[bytes, bytes]]:
     if status == 401:
         return [(b"www-authenticate", b'Basic realm="Viewloom", charset="UTF-8"')]
     if status == 503:
-        return [(b"retry-after", str(RETRY_AFTER_SECONDS).encode())]
+        seconds = getattr(error, "retry_after", None) or RETRY_AFTER_SECONDS
+        return [(b"retry-after", str(seconds).encode())]
     return []
 
 

@@ -11,7 +11,9 @@ import orjson
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from engine.pool import WorkerPool
+from server.budgets import Budgets
 
+REFUSALS = ("source_busy", "source_closed", "source_resting", "connection_budget")
 LOGGER = logging.getLogger("viewloom")
 _STANDARD = set(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {"message", "asctime", "taskName"}
 
@@ -65,7 +67,7 @@ def _is_news(record: logging.LogRecord) -> bool:
 class Metrics:
     """Counters of one server. Labels are bounded: protocol and status, never a tenant or a key."""
 
-    def __init__(self, pool: WorkerPool) -> None:
+    def __init__(self, pool: WorkerPool, budgets: Budgets) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "viewloom_requests_total", "Requests by protocol and HTTP status", ["protocol", "status"],
@@ -85,9 +87,22 @@ class Metrics:
             gauge = Gauge(f"viewloom_pool_{name}", f"Worker pool: {name}", registry=self.registry)
             gauge.set_function(partial(_pool_number, pool, name))
 
+        waiting = Gauge("viewloom_budget_waiting", "Requests that wait for a connection", registry=self.registry)
+        waiting.set_function(budgets.waiting)
+        refused = Gauge(
+            "viewloom_budget_refused", "Requests turned away since the start, by code", ["cause"],
+            registry=self.registry,
+        )  # fmt: skip
+        for cause in REFUSALS:
+            refused.labels(cause).set_function(partial(_refused_number, budgets, cause))
+
     def text(self) -> bytes:
         """The exposition format."""
         return generate_latest(self.registry)
+
+
+def _refused_number(budgets: Budgets, cause: str) -> float:
+    return float(budgets.refused[cause])
 
 
 def _pool_number(pool: WorkerPool, name: str) -> float:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
+from catalog.errors import CatalogError
+from catalog.records import Connection
+from catalog.scope import Scope
 from engine.engine import Engine
 from engine.errors import (
     DeadlineError,
@@ -22,7 +26,7 @@ from engine.frames import event_frame
 from engine.job import Job, job_to_json
 from engine.outcome import error_from_event, error_from_exit
 from engine.pool import WorkerProcess
-from server.budgets import Budgets
+from server.budgets import Budgets, Taken
 from server.errors import ServerError
 from server.read_ahead import ReadAhead
 
@@ -37,8 +41,8 @@ class Run:
 
     engine: Engine
     job: Job
-    tenant: str
-    principal: str
+    scope: Scope
+    connections: Mapping[str, Connection]
     small: bool
     ahead: ReadAhead
     budgets: Budgets
@@ -46,13 +50,13 @@ class Run:
     deadline: float
     head: asyncio.Future[dict[str, Any]] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     result: dict[str, Any] = field(default_factory=dict)
-    error: EngineError | ServerError | None = None
+    error: EngineError | ServerError | CatalogError | None = None
     seconds_queued: float = 0.0
     _worker: WorkerProcess | None = None
     _task: asyncio.Task[None] | None = None
     _over: bool = False
     _ending: bool = False
-    _taken: list[tuple[str, str, int]] = field(default_factory=list)
+    _taken: list[Taken] = field(default_factory=list)
 
     def start(self) -> None:
         """Begin: queue for a worker, then read it."""
@@ -78,7 +82,7 @@ class Run:
     async def _drive(self) -> None:
         try:
             started = time.monotonic()
-            self._taken = await self.budgets.enter(self.tenant, self.principal, self._statements(), self.small)
+            self._taken = await self.budgets.enter(self.scope, self._statements(), self.small, self.connections)
             await self._acquire()
             self.seconds_queued = time.monotonic() - started
             async with asyncio.timeout(max(0.05, self.deadline - time.monotonic())):
@@ -90,7 +94,7 @@ class Run:
         except TimeoutError:
             self._fail(DeadlineError("the query took longer than it may", hint="filter earlier or ask for less"))
             await self._end()
-        except (EngineError, ServerError) as error:
+        except (EngineError, ServerError, CatalogError) as error:
             self._fail(error)
             self._release(healthy=self._over)
         except Exception:
@@ -115,13 +119,13 @@ class Run:
     def _note_sources(self) -> None:
         """Tell the breakers what came of asking."""
         if isinstance(self.error, SourceError):
-            self.budgets.note(self.tenant, self.error.connection, self.error.source_code)
+            self.budgets.note(self.scope, self.error.connection, self.error.source_code)
         elif self.error is None:
             for connection in self.job.connections:
-                self.budgets.note(self.tenant, connection, None)
+                self.budgets.note(self.scope, connection, None)
 
     async def _acquire(self) -> None:
-        future = self.engine.pool.acquire(self.tenant, self.small)
+        future = self.engine.pool.acquire(self.scope.tenant, self.small)
         if future.done():
             self._worker = future.result()
         else:
@@ -199,7 +203,7 @@ class Run:
                     return
             received = await self._receive(worker)
 
-    def _fail(self, error: EngineError | ServerError) -> None:
+    def _fail(self, error: EngineError | ServerError | CatalogError) -> None:
         self.error = error
         if not self.head.done():
             self.head.set_exception(error)

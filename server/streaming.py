@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sqlalchemy import Engine as CatalogEngine
+
 from catalog.records import Limits
 from engine.encoders.encoding import Format
 from engine.engine import Engine, Prepared
@@ -27,6 +29,7 @@ from server.read_ahead import ReadAhead
 from server.receipt import Outcome, account
 from server.run import Run
 from server.settings import Settings
+from server.shared_budgets import SharedBudgets
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -56,11 +59,12 @@ class Client:
 class Streaming:
     """Runs answers. One object per server; nothing of a request outlives it."""
 
-    def __init__(self, engine: Engine, settings: Settings) -> None:
+    def __init__(self, engine: Engine, settings: Settings, catalog: CatalogEngine | None = None) -> None:
+        """`catalog`: the metadata database, when other API processes may work over it, too."""
         self._engine = engine
         self._settings = settings
         self._pace = Pace(settings.read_ahead_rate)
-        self._budgets = Budgets(
+        self.budgets = Budgets(
             BudgetSettings(
                 settings.connection_statements,
                 settings.connection_reserved,
@@ -68,7 +72,8 @@ class Streaming:
                 settings.queue_timeout,
                 settings.breaker_failures,
                 settings.breaker_seconds,
-            )
+            ),
+            shared=SharedBudgets(catalog),
         )
 
     async def respond(self, context: RequestContext, answer: Answer, client: Client, outcome: Outcome) -> None:
@@ -88,11 +93,11 @@ class Streaming:
             run = Run(
                 self._engine,
                 job,
-                context.scope.tenant,
-                context.scope.principal,
+                context.scope,
+                context.catalog.connections,
                 prepared.plan.small,
                 ahead,
-                self._budgets,
+                self.budgets,
                 self._settings.queue_timeout,
                 deadline=started + open_for,
             )

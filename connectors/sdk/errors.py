@@ -13,6 +13,7 @@ ConnectorError
 ├── SourceDataError             a value can't be read as its declared type; names where it stands
 ├── SourceProtocolError         the answer is not what the protocol promises: cut, invalid JSON, wrong content
 ├── SourceLimitError            a cap on bytes, rows, pages or ratio was passed
+├── ScanBudgetError             a statement passed its connection's budget: rows, bytes or time
 ├── UnsupportedPredicateError   asked for a (column, operator), order or limit that the description doesn't declare
 ├── RequiredFilterError         the table can't be read without a filter on named columns
 └── ScanCancelledError          the query was cancelled; nobody waits for this answer
@@ -108,6 +109,12 @@ class SourceLimitError(ConnectorError):
     """A cap on bytes, rows, pages or expansion ratio was passed."""
 
     code = "source_limit"
+
+
+class ScanBudgetError(ConnectorError):
+    """A statement passed what its connection's budget allows one: rows, bytes or time."""
+
+    code = "scan_budget"
 
 
 class UnsupportedPredicateError(ConnectorError):

@@ -46,6 +46,13 @@ class ConnectionBody(_Body):
     include: tuple[str, ...] = ("*",)
     exclude: tuple[str, ...] = ()
     comment: str = ""
+    budget: dict[str, Any] = Field(
+        default_factory=dict,
+        description="What the source may be asked for: statements, statements_per_second, rows, bytes, windows, …",
+        examples=[
+            {"statements": 4, "windows": [{"days": ["last"], "from": "18:00", "to": "06:00", "statements": 0}]}
+        ],
+    )
 
 
 class InferBody(_Body):

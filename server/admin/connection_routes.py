@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic.dataclasses import dataclass
 
+from catalog.budget import budget_of
 from catalog.records import Connection
 from engine.source_tables import without_bounds
 from server.admin.access import Admin
@@ -54,7 +55,14 @@ def connection_routes(state: ServerState) -> APIRouter:
     ) -> Connection:
         """Its tables are looked at by `refresh`, not here."""
         connection = Connection(
-            name, body.connector, body.config, body.time_zone, body.include, body.exclude, body.comment
+            name,
+            body.connector,
+            body.config,
+            body.time_zone,
+            body.include,
+            body.exclude,
+            body.comment,
+            budget=budget_of(body.budget),
         )
         return operations.save_connection(state, scope, connection, expected_version)
 

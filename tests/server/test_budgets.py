@@ -1,11 +1,32 @@
 """Statements per connection are bounded, waiting is fair, and a source that keeps failing is left alone."""
 
 import asyncio
+import os
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
+from catalog.operator import ensure_workspace
+from catalog.records import Budget, Connection, Window
+from catalog.scope import Scope
+from catalog.store import CatalogStore
 from server.budgets import Budgets, BudgetSettings
-from server.errors import SourceBusyError, SourceRestingError
+from server.errors import (
+    ConnectionBudgetError,
+    SourceBusyError,
+    SourceClosedError,
+    SourceRestingError,
+    error_headers,
+    status_of,
+)
+from server.shared_budgets import SharedBudgets
+from tests.servers.postgres import PostgresServer
+
+
+def of(principal: str) -> Scope:
+    return Scope("t", "w", principal)
 
 
 class Clock:
@@ -22,7 +43,7 @@ def test_no_more_statements_run_than_may() -> None:
 
         async def one(principal: str) -> None:
             nonlocal running, most
-            taken = await budgets.enter("t", principal, {"erp": 1})
+            taken = await budgets.enter(of(principal), {"erp": 1})
             running += 1
             most = max(most, running)
             await asyncio.sleep(0.001)
@@ -38,10 +59,10 @@ def test_no_more_statements_run_than_may() -> None:
 def test_principals_take_turns_in_the_queue() -> None:
     async def run() -> list[str]:
         budgets, order = Budgets(BudgetSettings(statements=1)), []
-        first = await budgets.enter("t", "x", {"erp": 1})
+        first = await budgets.enter(of("x"), {"erp": 1})
 
         async def one(principal: str) -> None:
-            taken = await budgets.enter("t", principal, {"erp": 1})
+            taken = await budgets.enter(of(principal), {"erp": 1})
             order.append(principal)
             budgets.leave(taken)
 
@@ -57,15 +78,15 @@ def test_principals_take_turns_in_the_queue() -> None:
 def test_a_full_queue_and_a_slow_one_send_callers_away() -> None:
     async def run() -> None:
         budgets = Budgets(BudgetSettings(statements=1, queue_length=1, queue_seconds=0.01))
-        taken = await budgets.enter("t", "x", {"erp": 1})
-        waiting = asyncio.create_task(budgets.enter("t", "y", {"erp": 1}))
+        taken = await budgets.enter(of("x"), {"erp": 1})
+        waiting = asyncio.create_task(budgets.enter(of("y"), {"erp": 1}))
         await asyncio.sleep(0)
         with pytest.raises(SourceBusyError, match="busy"):
-            await budgets.enter("t", "z", {"erp": 1})
+            await budgets.enter(of("z"), {"erp": 1})
         with pytest.raises(SourceBusyError):
             await waiting
         budgets.leave(taken)
-        budgets.leave(await budgets.enter("t", "z", {"erp": 1}))
+        budgets.leave(await budgets.enter(of("z"), {"erp": 1}))
 
     asyncio.run(run())
 
@@ -73,14 +94,14 @@ def test_a_full_queue_and_a_slow_one_send_callers_away() -> None:
 def test_a_cancelled_waiter_leaves_nothing_behind() -> None:
     async def run() -> None:
         budgets = Budgets(BudgetSettings(statements=1))
-        taken = await budgets.enter("t", "x", {"erp": 1})
-        waiting = asyncio.create_task(budgets.enter("t", "y", {"erp": 1, "mes": 2}))
+        taken = await budgets.enter(of("x"), {"erp": 1})
+        waiting = asyncio.create_task(budgets.enter(of("y"), {"erp": 1, "mes": 2}))
         await asyncio.sleep(0)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
         budgets.leave(taken)
-        budgets.leave(await asyncio.wait_for(budgets.enter("t", "z", {"erp": 1, "mes": 1}), 1))
+        budgets.leave(await asyncio.wait_for(budgets.enter(of("z"), {"erp": 1, "mes": 1}), 1))
 
     asyncio.run(run())
 
@@ -88,8 +109,9 @@ def test_a_cancelled_waiter_leaves_nothing_behind() -> None:
 def test_tenants_do_not_share_a_connection_of_the_same_name() -> None:
     async def run() -> None:
         budgets = Budgets(BudgetSettings(statements=1))
-        await budgets.enter("a", "x", {"erp": 1})
-        await asyncio.wait_for(budgets.enter("b", "x", {"erp": 1}), 1)
+        await budgets.enter(of("x"), {"erp": 1})
+        await asyncio.wait_for(budgets.enter(Scope("other", "w", "x"), {"erp": 1}), 1)
+        await asyncio.wait_for(budgets.enter(Scope("t", "other", "x"), {"erp": 1}), 1)
 
     asyncio.run(run())
 
@@ -97,8 +119,8 @@ def test_tenants_do_not_share_a_connection_of_the_same_name() -> None:
 def test_a_request_wider_than_the_budget_runs_alone() -> None:
     async def run() -> None:
         budgets = Budgets(BudgetSettings(statements=2))
-        taken = await asyncio.wait_for(budgets.enter("t", "x", {"erp": 9}), 1)
-        assert taken == [("t", "erp", 2)]
+        taken = await asyncio.wait_for(budgets.enter(of("x"), {"erp": 9}), 1)
+        assert [(mine.connection, mine.count) for mine in taken] == [("erp", 2)]
 
     asyncio.run(run())
 
@@ -108,17 +130,17 @@ def test_a_source_that_keeps_failing_rests_and_is_then_tried_by_one() -> None:
         clock = Clock()
         budgets = Budgets(BudgetSettings(failures=2, rest_seconds=30), clock)
         for _ in range(2):
-            budgets.leave(await budgets.enter("t", "x", {"erp": 1}))
-            budgets.note("t", "erp", "source_unavailable")
+            budgets.leave(await budgets.enter(of("x"), {"erp": 1}))
+            budgets.note(of("x"), "erp", "source_unavailable")
         with pytest.raises(SourceRestingError, match="left alone"):
-            await budgets.enter("t", "x", {"erp": 1})
+            await budgets.enter(of("x"), {"erp": 1})
         clock.time += 31
-        probe = await budgets.enter("t", "x", {"erp": 1})
+        probe = await budgets.enter(of("x"), {"erp": 1})
         with pytest.raises(SourceRestingError):
-            await budgets.enter("t", "y", {"erp": 1})
+            await budgets.enter(of("y"), {"erp": 1})
         budgets.leave(probe)
-        budgets.note("t", "erp", None)
-        budgets.leave(await budgets.enter("t", "y", {"erp": 1}))
+        budgets.note(of("x"), "erp", None)
+        budgets.leave(await budgets.enter(of("y"), {"erp": 1}))
 
     asyncio.run(run())
 
@@ -126,9 +148,9 @@ def test_a_source_that_keeps_failing_rests_and_is_then_tried_by_one() -> None:
 def test_what_is_not_the_sources_fault_does_not_open_the_breaker() -> None:
     async def run() -> None:
         budgets = Budgets(BudgetSettings(failures=1))
-        budgets.leave(await budgets.enter("t", "x", {"erp": 1}))
-        budgets.note("t", "erp", "source_data")
-        budgets.leave(await budgets.enter("t", "x", {"erp": 1}))
+        budgets.leave(await budgets.enter(of("x"), {"erp": 1}))
+        budgets.note(of("x"), "erp", "source_data")
+        budgets.leave(await budgets.enter(of("x"), {"erp": 1}))
 
     asyncio.run(run())
 
@@ -136,14 +158,116 @@ def test_what_is_not_the_sources_fault_does_not_open_the_breaker() -> None:
 def test_large_queries_leave_room_for_small_ones() -> None:
     async def run() -> None:
         budgets = Budgets(BudgetSettings(statements=3, reserved=1, queue_seconds=0.02))
-        large = [await budgets.enter("t", "x", {"erp": 1}, small=False) for _ in range(2)]
-        waiting = asyncio.create_task(budgets.enter("t", "x", {"erp": 1}, small=False))
+        large = [await budgets.enter(of("x"), {"erp": 1}, small=False) for _ in range(2)]
+        waiting = asyncio.create_task(budgets.enter(of("x"), {"erp": 1}, small=False))
         await asyncio.sleep(0)
-        small = await asyncio.wait_for(budgets.enter("t", "y", {"erp": 1}), 1)
+        small = await asyncio.wait_for(budgets.enter(of("y"), {"erp": 1}), 1)
         with pytest.raises(SourceBusyError):
             await waiting
         for taken in (*large, small):
             budgets.leave(taken)
-        budgets.leave(await budgets.enter("t", "x", {"erp": 9}, small=False))
+        budgets.leave(await budgets.enter(of("x"), {"erp": 9}, small=False))
 
     asyncio.run(run())
+
+
+def connection(**budget: object) -> dict[str, Connection]:
+    return {"erp": Connection("erp", "sqlite", {}, "UTC", budget=Budget(**budget))}  # type: ignore[arg-type]
+
+
+def test_a_connections_own_budget_is_never_passed() -> None:
+    async def run() -> None:
+        budgets, own = Budgets(BudgetSettings(statements=8, reserved=1)), connection(statements=2)
+        with pytest.raises(ConnectionBudgetError, match="needs 3 statements at once"):
+            await budgets.enter(of("x"), {"erp": 3}, connections=own)
+        taken = await budgets.enter(of("x"), {"erp": 2}, False, own)
+        waiting = asyncio.create_task(budgets.enter(of("y"), {"erp": 1}, True, own))
+        await asyncio.sleep(0.01)
+        assert budgets.waiting() == 1 and not waiting.done()
+        budgets.leave(taken)
+        budgets.leave(await asyncio.wait_for(waiting, 1))
+        assert budgets.refused["connection_budget"] == 1
+
+    asyncio.run(run())
+
+
+def test_a_closed_window_refuses_before_the_source_is_touched_and_says_when_to_come_back() -> None:
+    async def run() -> None:
+        moment = datetime(2026, 11, 30, 18, 59, tzinfo=UTC)
+        budgets = Budgets(BudgetSettings(), clock=lambda: moment)
+        own = connection(windows=(Window("month-end", ("last",), "18:00", "20:00", 0),))
+        with pytest.raises(SourceClosedError, match=r"closed until 2026-11-30 20:00 \(month-end\)") as caught:
+            await budgets.enter(of("x"), {"erp": 1}, connections=own)
+        assert error_headers(caught.value) == [(b"retry-after", b"3660")] and status_of(caught.value) == 503
+        moment = datetime(2026, 11, 30, 20, tzinfo=UTC)
+        budgets.leave(await budgets.enter(of("x"), {"erp": 1}, connections=own))
+
+    asyncio.run(run())
+
+
+def test_a_window_that_begins_while_one_waits_counts() -> None:
+    async def run() -> None:
+        moment = datetime(2026, 11, 30, 17, 59, tzinfo=UTC)
+        budgets = Budgets(BudgetSettings(queue_seconds=0.2), clock=lambda: moment)
+        own = connection(statements=1, windows=(Window("", (), "18:00", "20:00", 0),))
+        taken = await budgets.enter(of("x"), {"erp": 1}, connections=own)
+        waiting = asyncio.create_task(budgets.enter(of("y"), {"erp": 1}, connections=own))
+        await asyncio.sleep(0.01)
+        moment = datetime(2026, 11, 30, 18, 1, tzinfo=UTC)
+        budgets.leave(taken)
+        with pytest.raises((SourceClosedError, SourceBusyError)):
+            await waiting
+        moment = datetime(2026, 11, 30, 20, 1, tzinfo=UTC)
+        budgets.leave(await budgets.enter(of("y"), {"erp": 1}, connections=own))
+
+    asyncio.run(run())
+
+
+def test_new_statements_come_at_the_pace_of_the_budget() -> None:
+    async def run() -> None:
+        budgets, own = Budgets(BudgetSettings(queue_seconds=0.35)), connection(statements_per_second=10)
+        started = time.monotonic()
+        for count in (1, 2, 1):
+            budgets.leave(await budgets.enter(of("x"), {"erp": count}, connections=own))
+        assert 0.29 < time.monotonic() - started < 1.5
+        together = [budgets.enter(of("x"), {"erp": 1}, connections=own) for _ in range(8)]
+        found = await asyncio.gather(*together, return_exceptions=True)
+        refused = [one for one in found if isinstance(one, SourceBusyError)]
+        assert 3 <= len(refused) <= 6, found
+
+    asyncio.run(run())
+
+
+def test_processes_over_one_postgresql_share_a_budget(postgres: PostgresServer) -> None:
+    """Two servers' budgets over one database; the second waits until the first gives back."""
+    name = f"budgets_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+    database = postgres.new_database(name)
+    stores = [CatalogStore(database.dsn) for _ in range(2)]
+    scope = replace(ensure_workspace(stores[0], "t", "w"), principal="x")
+    shared = [SharedBudgets(store.engine) for store in stores]
+
+    async def run() -> None:
+        one, two = (Budgets(BudgetSettings(queue_seconds=0.3), shared=each) for each in shared)
+        own = connection(statements=2)
+        taken = await one.enter(scope, {"erp": 2}, connections=own)
+        with pytest.raises(SourceBusyError):
+            await two.enter(scope, {"erp": 1}, connections=own)
+        waiting = asyncio.create_task(two.enter(scope, {"erp": 1}, connections=own))
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        waiting = asyncio.create_task(two.enter(scope, {"erp": 1}, connections=own))
+        await asyncio.sleep(0.05)
+        one.leave(taken)
+        two.leave(await asyncio.wait_for(waiting, 2))
+        for _ in range(50):
+            both = await one.enter(scope, {"erp": 2}, connections=own)
+            one.leave(both)
+
+    try:
+        asyncio.run(run())
+    finally:
+        for each, store in zip(shared, stores, strict=True):
+            each.close()
+            store.close()
+        postgres.drop_database(name)
