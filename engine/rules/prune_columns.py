@@ -58,20 +58,6 @@ def _ask_exists_for_rows_only(select: exp.Query) -> None:
                 query.set("expressions", [exp.alias_(exp.Literal.number(1), "one", quoted=True)])
 
 
-_ROWS_DEPEND = ("group", "having", "qualify", "distinct", "order", "windows", "laterals")
-
-
-def _empty(exists: exp.Exists) -> None:
-    """EXISTS asks for rows: what they hold is nothing, unless an aggregate makes the row."""
-    inner = exists.this.this if isinstance(exists.this, exp.Subquery) else exists.this
-    if not isinstance(inner, exp.Select) or any(inner.args.get(name) for name in _ROWS_DEPEND):
-        return
-    nodes = (node for projection in inner.selects for node in projection.walk())
-    if any(is_aggregate(n) or isinstance(n, exp.Window | exp.Unnest | exp.Explode) for n in nodes):
-        return
-    inner.set("expressions", [exp.alias_(exp.Literal.number(1), "one", quoted=True)])
-
-
 def _width(column: ScanColumn) -> int:
     kind = arrow_type(column.sql_type)
     return kind.bit_width if pa.types.is_primitive(kind) else 1_000
