@@ -54,7 +54,19 @@ class SqliteConfig(ConnectorConfig):
 
 
 def _quote(identifier: str) -> str:
-    return '"' + identifier.replace('"', '""') + '"'
+    """In backticks: a name in double quotes that no column has is a text for SQLite, and every row would hold it."""
+    return "`" + identifier.replace("`", "``") + "`"
+
+
+class Session(sqlite3.Connection):
+    """A session that knows which file it opened."""
+
+    identity: tuple[int, int] = (0, 0)
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def _compared(name: str, column: SqlColumn, op: Op | None) -> str:
@@ -134,8 +146,8 @@ class Sqlite(SqlConnector):
 
     def __init__(self, config: ConnectorConfig, time_zone: ZoneInfo | None = None) -> None:
         super().__init__(config, time_zone)
-        self._sessions: Sessions[sqlite3.Connection] = Sessions(
-            self._open, lambda session: True, sqlite3.Connection.close, sqlite3.Connection.interrupt
+        self._sessions: Sessions[Session] = Sessions(
+            self._open, self._is_current, sqlite3.Connection.close, sqlite3.Connection.interrupt
         )
 
     def capabilities(self) -> ConnectionCapabilities:
@@ -234,17 +246,29 @@ class Sqlite(SqlConnector):
             return f"read a row of {table.name}"
         return f"{table.name} is empty"
 
-    def _open(self) -> sqlite3.Connection:
+    def _is_current(self, session: Session) -> bool:
+        """Whether the path still names the file that the session opened: a replaced one would be read for ever."""
+        try:
+            return _identity(self._path()) == session.identity
+        except OSError:
+            return False
+
+    def _path(self) -> Path:
+        return (self.config.directory / self.config.file).absolute()
+
+    def _open(self) -> Session:
         """Check the path part by part, then let SQLite open it: it needs the name, for the journal beside it."""
         root = open_root(self.config.directory)
         try:
             open_file(root, self.config.file).handle.close()
         finally:
             os.close(root)
-        path = (self.config.directory / self.config.file).absolute()
+        path = self._path()
+        identity = _identity(path)
         with self._guarded():
-            session = sqlite3.connect(
+            session: Session = sqlite3.connect(
                 f"file:{quote(str(path))}?mode=ro",
+                factory=Session,
                 uri=True,
                 timeout=self.config.busy_timeout,
                 isolation_level=None,
@@ -253,6 +277,7 @@ class Sqlite(SqlConnector):
             session.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)  # no statement can open another file
             session.execute("PRAGMA query_only = ON")
             session.execute("PRAGMA trusted_schema = OFF")
+        session.identity = identity
         return session
 
     @contextmanager

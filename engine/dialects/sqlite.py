@@ -30,7 +30,7 @@ _TEXTS: Entries = {
 
 
 def _quote(identifier: str) -> str:
-    return '"' + identifier.replace('"', '""') + '"'
+    return "`" + identifier.replace("`", "``") + "`"  # an unknown name in double quotes is a text
 
 
 def _read(column: Column) -> str | None:
