@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import bulk, key_lookup, planning, reading, rows_moved, slow_client, slow_others
+from benchmarks import bulk, key_lookup, planning, reading, rows_moved, slow_client, slow_others, tpch_split
 from benchmarks.machine import describe_machine
 from benchmarks.measure import ROOT, progress
 from benchmarks.report import Report
@@ -23,6 +23,7 @@ FIGURES: dict[str, Callable[[Rig], Report]] = {
     "planning": planning.run,
     "rows_moved": rows_moved.run,
     "slow_others": slow_others.run,
+    "tpch_split": tpch_split.run,
 }
 
 
@@ -36,6 +37,9 @@ def main() -> int:
         type=Path,
         help="where to keep reports and plots (default: benchmarks/results and docs/explanation; nowhere when quick)",
     )
+    parser.add_argument(
+        "--tpch-state", type=Path, help="use the sources that `python -m benchmarks.tpch serve` keeps up"
+    )
     options = parser.parse_args()
     unknown = sorted(set(options.names) - set(FIGURES))
     if unknown:
@@ -46,7 +50,7 @@ def main() -> int:
         if directory is not None:
             directory.mkdir(parents=True, exist_ok=True)
     status = 0
-    with Rig(options.quick, pictures) as rig:
+    with Rig(options.quick, pictures, options.tpch_state) as rig:
         for name in options.names or FIGURES:
             began = time.monotonic()
             print(f"{name} …", file=sys.stderr, flush=True)

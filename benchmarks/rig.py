@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks import orders
 from benchmarks.measure import progress
 from benchmarks.processes import RunningServer, start_hello, start_viewloom
+from benchmarks.tpch.sources import Sources, read_sources, running
 from benchmarks.workspace import Offer, database_connection, make_catalog
 from tests.servers.mariadb import MariaDBServer, start_mariadb
 from tests.servers.postgres import PostgresServer, start_postgres
@@ -18,11 +19,12 @@ from tests.servers.postgres import PostgresServer, start_postgres
 class Rig:
     """Use it as a context manager. `quick`: small sizes and few rounds, to see that all runs.
 
-    `pictures`: where plots go; None: nowhere.
+    `pictures`: where plots go; None: nowhere. `tpch_state`: of the sources that `benchmarks.tpch serve` keeps up.
     """
 
-    def __init__(self, quick: bool, pictures: Path | None) -> None:
+    def __init__(self, quick: bool, pictures: Path | None, tpch_state: Path | None = None) -> None:
         self.quick = quick
+        self._tpch_state = tpch_state
         self.pictures = pictures
         self.rounds = 1 if quick else 5
         self.rows = 200_000 if quick else 1_000_000
@@ -60,6 +62,13 @@ class Rig:
         database = self.postgres.new_database("bench")
         orders.make(database, self.rows, self.streamed_rows)
         return database
+
+    @cached_property
+    def tpch(self) -> Sources:
+        """The sources of TPC-H, in servers of their own; all tables together in one PostgreSQL database, too."""
+        if self._tpch_state is not None:
+            return read_sources(self._tpch_state)
+        return self._open.enter_context(running(0.1 if self.quick else 1, whole=True))
 
     def viewloom(self) -> RunningServer:
         """A new server over the orders; each figure has its own, so that none inherits another's memory."""

@@ -1,0 +1,1 @@
+"""Other engines over the same sources, each in an environment of its own: what users would pick instead."""
