@@ -30,7 +30,8 @@ class Param:
 class Fragment:
     """`sql`: in the connection's dialect, its output columns named as the scan's. `placeholder`: the dialect's.
     `tables`: that it reads. `lookups`: output columns that take the keys of a join. `rows_read`: about how many rows
-    the source goes through, None: unknown. `small`: few rows come back."""
+    the source goes through, None: unknown. `small`: few rows come back. `values`: how many different ones output
+    columns are expected to have, where that is known."""
 
     sql: str
     parameters: tuple[Value | Param | None, ...]
@@ -39,6 +40,7 @@ class Fragment:
     lookups: tuple[str, ...] = ()
     rows_read: int | None = None
     small: bool = False
+    values: tuple[tuple[str, int], ...] = ()
 
     def bound(self, values: Sequence[Value | None]) -> Fragment:
         """With the caller's values in place of `Param`s. Raises ParameterValueError."""
@@ -87,6 +89,7 @@ def fragment_to_json(fragment: Fragment | None) -> dict[str, object] | None:
         "lookups": list(fragment.lookups),
         "rows_read": fragment.rows_read,
         "small": fragment.small,
+        "values": [list(pair) for pair in fragment.values],
     }
 
 
@@ -105,4 +108,5 @@ def fragment_from_json(data: dict[str, object] | None) -> Fragment | None:
         lookups=tuple(cast("list[str]", data["lookups"])),
         rows_read=cast("int | None", data["rows_read"]),
         small=bool(data["small"]),
+        values=tuple((name, number) for name, number in cast("list[tuple[str, int]]", data["values"])),
     )

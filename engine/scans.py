@@ -71,11 +71,17 @@ def described(scan: Scan) -> Table:
     """What the rules may know of a fragment's scan: its columns, of which some take keys, and nothing else."""
     assert scan.fragment is not None
     operators = {Op.IN: Support.INEXACT}
+    values, lookups = dict(scan.fragment.values), scan.fragment.lookups
     columns = tuple(
-        Column(c.source, c.sql_type, operators=operators if c.source in scan.fragment.lookups else NO_OPERATORS)
+        Column(
+            c.source,
+            c.sql_type,
+            operators=operators if c.source in lookups else NO_OPERATORS,
+            distinct_estimate=values.get(c.source),
+        )
         for c in scan.columns
     )
-    key_lookup = 10_000 if scan.fragment.lookups else 0
+    key_lookup = 10_000 if lookups else 0
     return Table(scan.table, columns, key_lookup=key_lookup, row_estimate=scan.row_estimate)
 
 

@@ -18,6 +18,7 @@ from sqlglot.optimizer.scope import Scope
 from connectors.sdk import Table
 from engine.dialects.render import InexactError, render
 from engine.dialects.table import OPAQUE, Aggregate, Term
+from engine.group_estimates import estimated_groups, rows_joined_by_keys, values_of
 from engine.plan import Note, Plan
 from engine.rules.relation import Reader, in_order, keys_of
 from engine.rules.rewrite import drop_unread, from_scan
@@ -30,7 +31,6 @@ _FUNCTIONS: dict[type[exp.Expr], str] = {
 }  # fmt: skip
 _NOT_GROUPED = ("qualify", "windows", "laterals", "pivots", "sample")
 _SPECIAL_GROUPS = ("rollup", "cube", "grouping_sets", "all", "totals")
-_GROUP_SHARE = 10  # a guess: so many rows make a group
 
 
 def push_aggregates(plan: Plan, tables: Mapping[str, Table]) -> Plan:
@@ -153,7 +153,8 @@ class _Grouping:
         term = render(plain, self._statement.context)
         if not isinstance(plain, exp.Column) or term.family not in self._statement.dialect.keys:
             raise InexactError("grouping by values that the source may not tell apart as DuckDB does")
-        name = self._statement.output(Output(term, term.sql_type, lookup=True))
+        values = values_of(plain.name, self._tables[plain.table])
+        name = self._statement.output(Output(term, term.sql_type, lookup=True, values=values))
         self._keys[key] = (name, term)
 
     def _check_worth(self) -> None:
@@ -166,8 +167,9 @@ class _Grouping:
             raise InexactError("each group is one row")
 
     def _rows(self) -> int | None:
-        rows = self._tables[self._items[0].scan.id].row_estimate
-        return None if rows is None else max(2, rows // _GROUP_SHARE)
+        rows = rows_joined_by_keys(self._items, self._tables)
+        keys = [self._relation.expand(key) for key in self._keys]
+        return None if rows is None else max(2, estimated_groups(keys, rows, self._items, self._tables, {}))
 
     def _above(self, node: exp.Expr) -> exp.Expr:
         """A copy of what stands above the groups: keys and aggregates as columns of the fragment."""

@@ -45,7 +45,9 @@ def push_join_keys(plan: Plan, tables: Mapping[str, Table]) -> Plan:
         spelled = next(c.source for c in scan.columns if c.name == wanted)
         values = _values(by_id[provider], rows[provider], tables, column)
         found = None if values is None else rows_of_keys(values, scan, table, spelled)
-        if not keys_pay(rows[provider], rows[target], found, KEY_CAP) and not _spares_reading(scan, values, table):
+        if not keys_pay(rows[provider], rows[target], found, KEY_CAP) and not _spares_reading(
+            scan, values, found, table
+        ):
             continue
         described = table.column(spelled)
         if described is None or Op.IN not in described.operators or not table.key_lookup:
@@ -78,12 +80,14 @@ def _values(provider: Scan, rows: int | None, tables: Mapping[str, Table], colum
     return rows if values is None else min(rows, values)
 
 
-def _spares_reading(scan: Scan, values: int | None, table: Table) -> bool:
-    """Whether keys spare a fragment's source most of what it goes through for the few rows, groups say, that it
-    gives: taken to be one row for each key."""
-    if scan.fragment is None or scan.fragment.rows_read is None or table.row_estimate is None or values is None:
+def _spares_reading(scan: Scan, values: int | None, found: int | None, table: Table) -> bool:
+    """Whether keys spare a fragment's source half of what it goes through for the few rows, groups say, that it
+    gives."""
+    if scan.fragment is None or scan.fragment.rows_read is None or table.row_estimate is None:
         return False
-    return values <= KEY_CAP and scan.fragment.rows_read > WORTH_ROWS and 2 * values <= table.row_estimate
+    if values is None or found is None or values > KEY_CAP:
+        return False
+    return scan.fragment.rows_read > WORTH_ROWS and 2 * found <= table.row_estimate
 
 
 def _family(scan: Scan, column: str) -> str:

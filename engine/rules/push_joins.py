@@ -18,6 +18,7 @@ from sqlglot.optimizer.scope import Scope
 from connectors.sdk import Op, Table
 from engine.dialects.render import InexactError, condition
 from engine.estimates import estimated_rows
+from engine.group_estimates import values_of
 from engine.plan import Note, Plan
 from engine.predicates import conjuncts
 from engine.rules.relation import MOST_TABLES, Item, Reader, Relation, covered, in_order
@@ -266,9 +267,9 @@ class _Joining:
             term = statement.context.column(column)
             if not term.readable:
                 raise InexactError(f"column {column.name} has a form of its own")
-            name = statement.output(
-                Output(term, term.sql_type, lookup=Op.IN in statement.spelled[column.table][column.name].operators)
-            )
+            lookup = Op.IN in statement.spelled[column.table][column.name].operators
+            values = values_of(column.name, self._tables[column.table])
+            name = statement.output(Output(term, term.sql_type, lookup, values))
             column.replace(
                 exp.column(exp.to_identifier(name, quoted=True), table=exp.to_identifier(scan_id, quoted=True))
             )

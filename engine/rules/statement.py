@@ -20,11 +20,13 @@ from engine.source_tables import our_names
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """An output column: its term, what it is read as, and whether keys of a join may be looked up in it."""
+    """An output column: its term, what it is read as, whether keys of a join may be looked up in it, and how many
+    values it has where that is known."""
 
     term: Term
     sql_type: str
     lookup: bool = False
+    values: int | None = None
 
 
 class Statement:
@@ -115,6 +117,7 @@ class Statement:
             lookups=tuple(f"c{index}" for index, output in enumerate(self.outputs) if output.lookup),
             rows_read=read,
             small=rows == 1,
+            values=tuple((f"c{i}", output.values) for i, output in enumerate(self.outputs) if output.values),
         )
         columns = tuple(
             ScanColumn(f"c{index}", f"c{index}", output.sql_type) for index, output in enumerate(self.outputs)
