@@ -9,6 +9,7 @@ from engine.errors import EngineBugError
 from engine.plan import Plan
 from engine.rules.factor_conditions import factor_conditions
 from engine.rules.group_below_joins import group_below_joins
+from engine.rules.group_below_unions import group_below_unions
 from engine.rules.prune_columns import prune_columns
 from engine.rules.push_aggregates import push_aggregates
 from engine.rules.push_filters import push_filters
@@ -24,6 +25,7 @@ RULES: tuple[Rule, ...] = (
     push_filters,
     push_limit,  # after push_filters: a limit may pass only filters that were pushed exactly
     prune_columns,  # before the fragments: they give just what is still asked for
+    group_below_unions,
     group_below_joins,  # before push_aggregates and push_joins, which would take its sources as they are
     push_aggregates,  # after push_filters: what was copied to a scan goes into its fragment
     push_joins,  # after push_aggregates: a join below a grouping goes with it

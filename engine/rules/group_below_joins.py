@@ -79,11 +79,19 @@ def _rewritten(
 
 def _is_eligible(scope: Scope) -> bool:
     select = scope.expression
-    if not isinstance(select, exp.Select) or not select.args.get("joins") or not select.args.get("from_"):
-        return False
-    if any(select.args.get(name) for name in ("qualify", "windows", "laterals", "pivots", "sample")):
+    if not isinstance(select, exp.Select) or not select.args.get("joins"):
         return False
     if not joins_are_plain(select) or any(join.args.get("using") for join in select.args["joins"]):
+        return False
+    return groups_once(scope)
+
+
+def groups_once(scope: Scope) -> bool:
+    """Whether a SELECT has groups, and nothing but expressions over them above."""
+    select = scope.expression
+    if not isinstance(select, exp.Select) or not select.args.get("from_"):
+        return False
+    if any(select.args.get(name) for name in ("qualify", "windows", "laterals", "pivots", "sample")):
         return False
     if any(isinstance(source, Scope) and source.external_columns for source in sources_of(scope).values()):
         return False  # a derived table that sees its neighbours
@@ -118,7 +126,7 @@ class _Grouping:
         self._tables = tables
         self._names = set(names)
         self._joined = joined_sources(self._select)
-        self._alias = _free_alias(plan)
+        self._alias = free_alias(plan.select, plan)
         supplied = null_supplied(self._select)
         self._nullable = bool(supplied & self._names)
         self._check_place(supplied)
@@ -309,8 +317,9 @@ class _Grouping:
         select.set("where", exp.Where(this=exp.and_(*terms, copy=False)) if terms else None)
 
 
-def _free_alias(plan: Plan) -> str:
-    taken = {scan.id for scan in plan.scans} | {alias.name for alias in plan.select.find_all(exp.TableAlias)}
+def free_alias(tree: exp.Expr, plan: Plan) -> str:
+    """A name for a derived table that no scan, CTE or alias of a tree has."""
+    taken = {scan.id for scan in plan.scans} | {alias.name for alias in tree.find_all(exp.TableAlias)}
     return next(name for name in (f"g{number}" for number in range(len(taken) + 1)) if name not in taken)
 
 

@@ -43,6 +43,35 @@ class CrossGroupings:
             sql += f" ORDER BY {', '.join(str(index + 1) for index in range(len(shown)))} LIMIT 4"
         return sql
 
+    def over_union(self) -> str:
+        """A grouping over the same table of several sites."""
+        sites = self.rng.sample(("pg", "my", "lite", "pg"), self.rng.randint(2, 4))
+        columns = "t.id, t.dim, t.n, t.small, t.money, t.day, t.flag, t.code, t.exact, t.u, t.moment"
+        some = self.rng.choice(("", "", " WHERE t.small > 0", " WHERE t.code = 'none'"))
+        arms = [
+            f"SELECT '{site}{number % 2}' AS site, {columns} FROM {site}.facts AS t{some if number % 2 else ''}"
+            for number, site in enumerate(sites)
+        ]
+        keys = self.rng.sample(("f.site", "f.dim", "f.small", "f.flag", "f.code"), self.rng.choice((0, 1, 1, 2)))
+        shown = [f"{key} AS k{index}" for index, key in enumerate(keys)]
+        for index in range(self.rng.randint(1, 3)):
+            number = self.rng.choice(("f.n", "f.small", "f.money", "f.dim", "f.small * 2"))
+            shown.append(
+                self.rng.choice((
+                    "count(*)", f"sum({number})", f"avg({number})", "min(f.n)", "min(f.day)", "min(f.code)",
+                    f"max({number})", "count(f.flag)", "count(DISTINCT f.dim)", "min(f.site)",
+                    f"sum(CASE WHEN f.small > 1 THEN {number} ELSE 0 END)", "max(f.exact)",
+                )) + f" AS a{index}"
+            )  # fmt: skip
+        terms = self.rng.sample(
+            ("f.site = 'pg0'", "f.site <> 'my1'", "f.small > 0", "f.dim IN (1, 2)", "f.n IS NULL", "f.small = 77",
+             "(f.site = 'my1' OR f.small = 1)", "lower(f.code) = 'a'"), self.rng.choice((0, 1, 1, 2)),
+        )  # fmt: skip
+        where = f" WHERE {' AND '.join(terms)}" if terms else ""
+        group = f" GROUP BY {', '.join(keys)}" if keys else ""
+        having = " HAVING count(*) > 3" if self.rng.random() < 0.2 else ""
+        return f"SELECT {', '.join(shown)} FROM ({' UNION ALL '.join(arms)}) AS f{where}{group}{having}"
+
     def aggregate(self) -> str:
         form, number, value = self.rng.random(), self.rng.choice(NUMBERS), self.rng.choice(ANY)
         if form < 0.15:
