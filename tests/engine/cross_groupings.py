@@ -45,7 +45,7 @@ class CrossGroupings:
 
     def over_union(self) -> str:
         """A grouping over the same table of several sites."""
-        sites = self.rng.sample(("pg", "my", "lite", "pg"), self.rng.randint(2, 4))
+        sites = self.rng.sample(("pg", "my", "pg", "my", "lite"), self.rng.randint(2, 3))
         columns = "t.id, t.dim, t.n, t.small, t.money, t.day, t.flag, t.code, t.exact, t.u, t.moment"
         some = self.rng.choice(("", "", " WHERE t.small > 0", " WHERE t.code = 'none'"))
         arms = [
