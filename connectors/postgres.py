@@ -1,30 +1,29 @@
-"""PostgreSQL (12 and later), by psycopg 3.
+"""PostgreSQL (12 and later), by psycopg 3 and asyncpg.
 
-Large answers come by COPY as CSV, parsed by pyarrow; small ones by a plain prepared SELECT. Sessions are read-only.
+Large answers come by COPY as CSV through asyncpg (`parts/postgres_copy.py`), parsed by pyarrow; small ones by a plain
+prepared SELECT of psycopg. Sessions are read-only.
 """
 
 from __future__ import annotations
 
 import contextlib
-import select
-import time
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, LiteralString
+from typing import TYPE_CHECKING, Any, ClassVar, LiteralString
 from zoneinfo import ZoneInfo
 
 import psycopg
 import pyarrow as pa
-from psycopg import pq
+from psycopg import pq, sql
 from pydantic import Field, SecretStr, model_validator
 
 from connectors.parts import postgres_catalog as catalog
 from connectors.parts import postgres_statistics as statistics
 from connectors.parts.postgres_errors import connection_error, statement_error
-from connectors.sdk.batches import FIRST_ROWS, MOST_BYTES, MOST_ROWS, to_batches
+from connectors.sdk.batches import to_batches
 from connectors.sdk.capabilities import ConnectionCapabilities, Table
 from connectors.sdk.connector import ConnectorConfig, Stage
 from connectors.sdk.csv_rows import CsvColumns, csv_batches
-from connectors.sdk.errors import ConfigurationError, ConnectorError, SourceTimeoutError
+from connectors.sdk.errors import ConfigurationError
 from connectors.sdk.probe import reach, timed
 from connectors.sdk.scan import Op, ScanRequest, SortKey, TableName, Value
 from connectors.sdk.select import Dialect, SqlColumn, SqlTable
@@ -32,6 +31,9 @@ from connectors.sdk.sessions import Sessions, has_news
 from connectors.sdk.sql import Reading, SqlConnector
 from connectors.sdk.tls import Tls
 from connectors.sdk.types import arrow_type, decimal_parts
+
+if TYPE_CHECKING:
+    from connectors.parts.postgres_copy import CopySession
 
 Session = psycopg.Connection[tuple[Any, ...]]
 
@@ -105,6 +107,13 @@ class Postgres(SqlConnector):
     def __init__(self, config: ConnectorConfig, time_zone: ZoneInfo | None = None) -> None:
         super().__init__(config, time_zone)
         self._sessions: Sessions[Session] = Sessions(self._open, _usable, _close, _cancel)
+        # A copy's own thread ends it: it looks for a cancel ten times a second.
+        self._copying: Sessions[CopySession] = Sessions(
+            self._open_copying,
+            lambda session: session.usable(),
+            lambda session: session.close(),
+            lambda session: None,
+        )
         self._run = ""
         self._snapshot: str | None = None
         self._holder: contextlib.ExitStack | None = None
@@ -156,12 +165,15 @@ class Postgres(SqlConnector):
             with contextlib.suppress(psycopg.Error):  # a lost session is closed by its own block
                 holder.close()
         self._sessions.resume()
+        self._copying.resume()
 
     def cancel(self) -> None:
+        self._copying.cancel()
         self._sessions.cancel()
 
     def close(self) -> None:
         self.end()
+        self._copying.close()
         self._sessions.close()
 
     def test(self) -> Iterator[Stage]:
@@ -225,13 +237,14 @@ class Postgres(SqlConnector):
             raise connection_error(error, config.host, config.port) from None
         session.prepare_threshold = 1
         try:
-            self._prepare_session(session)
+            session.execute(*self._settings(session.info.server_version), prepare=False)
         except psycopg.Error as error:
             _close(session)
             raise statement_error(error, "") from None
         return session
 
-    def _prepare_session(self, session: Session) -> None:
+    def _settings(self, version: int) -> tuple[str, list[str]]:
+        """The statement that prepares a session of a server of that version, and its parameters."""
         settings = {
             "default_transaction_read_only": "on",
             "statement_timeout": str(int(self.config.statement_timeout * 1000)),
@@ -242,12 +255,11 @@ class Postgres(SqlConnector):
             "bytea_output": "hex",
             "standard_conforming_strings": "on",
         }
-        if session.info.server_version >= 140_000:
+        if version >= 140_000:
             # The server looks every second if its client is still there: a killed worker's statement ends.
             settings["client_connection_check_interval"] = "1000"
         calls = ", ".join(["pg_catalog.set_config(%s, %s, false)"] * len(settings))
-        values = [text for pair in settings.items() for text in pair]
-        session.execute(f"SELECT {calls}", values, prepare=False)
+        return f"SELECT {calls}", [text for pair in settings.items() for text in pair]
 
     @contextlib.contextmanager
     def _guarded(self, table: str = "") -> Iterator[None]:
@@ -280,87 +292,44 @@ class Postgres(SqlConnector):
 
     def _copy(self, reading: Reading) -> Iterator[pa.RecordBatch]:
         """A large answer by COPY. Closing the generator early ends the statement and the session."""
-        with self._guarded(reading.table), self._sessions.use() as session:
-            begin = ["BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"]
-            if self._snapshot is not None:
-                begin.append(f"SET TRANSACTION SNAPSHOT {_literal(session, '%s', (self._snapshot,))}")
-            begin.append(f"SET LOCAL application_name = {_literal(session, '%s', (f'viewloom {self._run}'[:60],))}")
-            session.execute("; ".join(begin))
-            select_text = _literal(session, reading.statement.sql, reading.statement.parameters)
-            blocks = _copied(session, f"COPY ({select_text}) TO STDOUT (FORMAT csv)", self._sessions, self.config)
-            try:
-                columns = CsvColumns(reading.columns, reading.naive, self.time_zone, table=reading.table)
+        config = self.config
+        begin = ["BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"]
+        if self._snapshot is not None:
+            begin.append("SET TRANSACTION SNAPSHOT " + _literal("%s", (self._snapshot,)))
+        begin.append("SET LOCAL application_name = " + _literal("%s", (f"viewloom {self._run}"[:60],)))
+        select = _literal(reading.statement.sql, reading.statement.parameters)
+        columns = CsvColumns(reading.columns, reading.naive, self.time_zone, table=reading.table)
+        with self._copying.use() as session:
+            session.execute("; ".join(begin), config.read_timeout, "read_timeout")
+            think = config.statement_timeout + config.connect_timeout
+            with contextlib.closing(session.copy(select, think, config.read_timeout, reading.table)) as blocks:
                 yield from csv_batches(blocks, columns)
-            except (GeneratorExit, ConnectorError):
-                _cancel(session)
-                raise
-            session.execute("COMMIT")
+            session.execute("COMMIT", config.read_timeout, "read_timeout")
+
+    def _open_copying(self) -> CopySession:
+        from connectors.parts.postgres_copy import open_copy_session  # 0.1 s to import: not for small answers
+
+        config = self.config
+        login = {
+            "host": config.host,
+            "port": config.port,
+            "database": config.database,
+            "user": config.user,
+            "password": config.password.get_secret_value(),
+        }
+        return open_copy_session(
+            login,
+            config.tls,
+            config.ca_file,
+            config.connect_timeout,
+            lambda version: _literal(*self._settings(version)),
+            self._copying.refuse_cancelled,
+        )
 
 
-def _literal(session: Session, text: str, parameters: Sequence[object]) -> str:
+def _literal(text: str, parameters: Sequence[object]) -> str:
     """Text with its parameters written as literals by psycopg: COPY takes no parameters."""
-    return psycopg.ClientCursor(session).mogrify(text, parameters)
-
-
-def _copied(session: Session, sql: str, sessions: Sessions[Session], config: PostgresConfig) -> Iterator[bytes]:
-    """Run a COPY … TO STDOUT and give its rows in blocks, a small one first; polls for a cancel while it waits.
-
-    Below psycopg's Copy object, which costs twice as much per row and can't be woken while it waits.
-    """
-    connection = session.pgconn
-    connection.send_query(sql.encode())
-    answer_due = time.monotonic() + config.statement_timeout + config.connect_timeout
-    while connection.is_busy():
-        _wait(connection, answer_due, sessions)
-    result = connection.get_result()
-    if result is None or result.status != pq.ExecStatus.COPY_OUT:
-        raise _failure(result)
-    rows: list[bytes] = []
-    size, wanted = 0, FIRST_ROWS
-    while True:
-        length, data = connection.get_copy_data(1)
-        if length > 0:
-            rows.append(bytes(data))
-            size += length
-            if len(rows) < wanted and size < MOST_BYTES // 2:
-                continue
-        elif length < 0:
-            break
-        elif not (rows and not _readable(connection, 0.2)):
-            _wait(connection, time.monotonic() + config.read_timeout, sessions)
-            continue
-        sessions.refuse_cancelled()
-        yield b"".join(rows)
-        rows, size, wanted = [], 0, MOST_ROWS
-    while (result := connection.get_result()) is not None:
-        if result.status != pq.ExecStatus.COMMAND_OK:
-            raise _failure(result)
-    if rows:
-        yield b"".join(rows)
-
-
-def _failure(result: Any) -> psycopg.Error:
-    """What a result that is not the expected one says."""
-    if result is None:
-        return psycopg.OperationalError("no result")
-    return psycopg.errors.error_from_result(result, "utf-8")
-
-
-def _readable(connection: Any, seconds: float) -> bool:
-    poll = select.poll()
-    poll.register(connection.socket, select.POLLIN)
-    return bool(poll.poll(seconds * 1000))
-
-
-def _wait(connection: Any, due: float, sessions: Sessions[Session]) -> None:
-    """Wait for bytes of the server. SourceTimeoutError when time is up, ScanCancelledError after a cancel."""
-    while not _readable(connection, 0.1):
-        sessions.refuse_cancelled()
-        if time.monotonic() > due:
-            raise SourceTimeoutError(
-                "PostgreSQL fell silent within an answer", hint="look at the network, or raise read_timeout"
-            )
-    connection.consume_input()
+    return text % tuple(sql.Literal(value).as_string(None) for value in parameters)
 
 
 def _usable(session: Session) -> bool:

@@ -56,15 +56,9 @@ def statement_error(error: psycopg.Error, table: str) -> ConnectorError:
     """The error of a running statement."""
     where = f" ({table})" if table else ""
     state = error.sqlstate or ""
-    if state == "42703" and (column := missing_column(error.diag.message_primary or "")):
-        return SourceSchemaChangedError(
-            f"PostgreSQL: the column {column!r} is not there any more{where}",
-            hint="refresh the connection's schema",
-            details={"sqlstate": state, "table": table, "column": column},
-        )
-    for prefix, kind, message, hint in _BY_STATE:
-        if state.startswith(prefix):
-            return kind(f"PostgreSQL: {message}{where}", hint=hint, details={"sqlstate": state, "table": table})
+    said = _of_state(state, error.diag.message_primary or "", table)
+    if said is not None:
+        return said
     if isinstance(error, psycopg.DataError):
         return SourceDataError(
             f"PostgreSQL: a value has no form here{where}",
@@ -84,17 +78,56 @@ def statement_error(error: psycopg.Error, table: str) -> ConnectorError:
     )
 
 
+def _of_state(state: str, message: str, table: str) -> ConnectorError | None:
+    """The error that the server's SQLSTATE names; None for one that we know nothing of."""
+    where = f" ({table})" if table else ""
+    if state == "42703" and (column := missing_column(message)):
+        return SourceSchemaChangedError(
+            f"PostgreSQL: the column {column!r} is not there any more{where}",
+            hint="refresh the connection's schema",
+            details={"sqlstate": state, "table": table, "column": column},
+        )
+    for prefix, kind, meaning, hint in _BY_STATE:
+        if state.startswith(prefix):
+            return kind(f"PostgreSQL: {meaning}{where}", hint=hint, details={"sqlstate": state, "table": table})
+    return None
+
+
+def asyncpg_error(error: Exception, table: str) -> ConnectorError:
+    """The error of a statement of asyncpg: the server's, by its SQLSTATE, or that of a lost connection."""
+    where = f" ({table})" if table else ""
+    state = str(getattr(error, "sqlstate", None) or "")
+    said = _of_state(state, str(error.args[0]) if error.args else "", table)
+    if said is not None:
+        return said
+    if state:
+        return ConnectorError(
+            f"PostgreSQL refused the statement with SQLSTATE {state}{where}",
+            hint="this is a fault of the connector: please report it",
+            details={"sqlstate": state, "table": table},
+        )
+    return SourceUnavailableError(
+        f"PostgreSQL: the connection to the server was lost{where}",
+        hint="look at the server and the network, then try again",
+        details={"table": table},
+    )
+
+
 def missing_column(message: str) -> str | None:
     """The column that the server's message names, where it is in English. It is a name of our own statement."""
     found = re.fullmatch(r'column (?:"(.+)"|(?:[^.]+\.)?(.+)) does not exist', message)
     return None if found is None else found[1] or found[2]
 
 
-def connection_error(error: psycopg.Error, host: str, port: int) -> ConnectorError:
-    """The error of opening a session. libpq gives no SQLSTATE then, only text, which may be translated."""
+def connection_error(error: Exception, host: str, port: int) -> ConnectorError:
+    """The error of opening a session, also one of asyncpg. libpq gives no SQLSTATE then, only text, which may be
+    translated."""
     where = f"PostgreSQL at {host} port {port}"
     text = str(error).lower()
-    if isinstance(error, ConnectionTimeout) or "timeout expired" in text:
+    state = str(getattr(error, "sqlstate", None) or "")
+    if state.startswith("28"):
+        text = "password"
+    if isinstance(error, ConnectionTimeout | TimeoutError) or "timeout expired" in text:
         return SourceTimeoutError(
             f"{where} did not answer within connect_timeout", hint="check host and port, or raise connect_timeout"
         )

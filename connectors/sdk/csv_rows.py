@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 from pyarrow import csv
 
-from connectors.sdk.batches import schema_of
+from connectors.sdk.batches import MOST_ROWS, schema_of
 from connectors.sdk.errors import SourceDataError
 from connectors.sdk.sql import bad_value
 from connectors.sdk.types import arrow_type
@@ -79,10 +79,12 @@ class CsvColumns:
 
 
 def csv_batches(blocks: Iterable[bytes], columns: CsvColumns) -> Iterator[pa.RecordBatch]:
-    """One batch per block; a block is whole rows."""
+    """Batches of at most 20,000 rows; a block is whole rows."""
     schema, convert = schema_of(columns.columns), columns.options()
     for block in blocks:
-        yield pa.RecordBatch.from_arrays(columns.arrays(block, convert), schema=schema)
+        batch = pa.RecordBatch.from_arrays(columns.arrays(block, convert), schema=schema)
+        for start in range(0, batch.num_rows, MOST_ROWS):
+            yield batch.slice(start, MOST_ROWS)
 
 
 def _named(error: Exception, columns: Sequence[tuple[str, str]], table: str) -> SourceDataError:
