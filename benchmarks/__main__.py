@@ -8,7 +8,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import bulk, key_lookup, planning, reading, rows_moved, slow_client, slow_others, tpch_split
+from benchmarks import (
+    bulk,
+    join_memory,
+    key_lookup,
+    planning,
+    reading,
+    rows_moved,
+    slow_client,
+    slow_others,
+    tpch_split,
+)
 from benchmarks.machine import describe_machine
 from benchmarks.measure import ROOT, progress
 from benchmarks.report import Report
@@ -24,6 +34,7 @@ FIGURES: dict[str, Callable[[Rig], Report]] = {
     "rows_moved": rows_moved.run,
     "slow_others": slow_others.run,
     "tpch_split": tpch_split.run,
+    "join_memory": join_memory.run,
 }
 
 

@@ -72,6 +72,11 @@ def list_workspaces(store: CatalogStore) -> tuple[Place, ...]:
     return tuple(sorted(found, key=lambda place: (place.tenant, place.workspace)))
 
 
+def workspaces_in_use(store: CatalogStore) -> tuple[Scope, ...]:
+    """The operator's scope in each workspace that this process has served lately."""
+    return tuple(operator_scope(tenant, workspace) for tenant, workspace in store.held())
+
+
 def operator_scope(tenant: str, workspace: str) -> Scope:
     """The operator, acting in one workspace: for commands on the server's machine, such as the first key."""
     return Scope(tenant=tenant, workspace=workspace, principal="operator", roles=frozenset(ROLES))

@@ -39,6 +39,21 @@ def save_schemas(tx: WorkspaceTransaction, schemas: Iterable[SourceSchema]) -> i
     return sum(map(len, by_connection.values()))
 
 
+def save_statistics(tx: WorkspaceTransaction, schemas: Iterable[SourceSchema], *, replan: bool) -> int:
+    """Keep definitions that differ from what is known in statistics only; how many. Tables that are gone stay away.
+
+    `replan`: plans are to be made anew: they see a new version of the workspace. Else they stay as they are, and the
+    snapshots that are held keep the old numbers until something else changes.
+    """
+    kept = 0
+    for schema in schemas:
+        place = (source_schemas.c.connection == fold(schema.connection), source_schemas.c.table_name == schema.table)
+        kept += tx.change(source_schemas, {"definition": schema.definition}, *place)
+    if kept and replan:
+        tx.changed = tx.schemas_changed = True
+    return kept
+
+
 def list_schemas(tx: WorkspaceTransaction, connection: str | None) -> tuple[SourceSchema, ...]:
     """What is known of one connection's tables, or of all, by connection and table."""
     known = spellings(tx, "connection")

@@ -66,6 +66,11 @@ class CatalogStore:
         with begin(self.engine, {"viewloom.key_hash": hashed}, writes=False) as connection:
             return find_key(connection, hashed, datetime.now(UTC))
 
+    def held(self) -> tuple[tuple[str, str], ...]:
+        """Tenant and workspace of each snapshot that is held: those that were asked for, the least recent first."""
+        with self._lock:
+            return tuple(self._snapshots)
+
     def _read(self, scope: Scope) -> WorkspaceCatalog:
         """The workspace's snapshot: the kept one while its version holds, and its schemas while theirs does."""
         place = (scope.tenant, scope.workspace)

@@ -116,6 +116,11 @@ class WorkspaceStore:
         with self._writing() as tx:
             return source_schemas.save_schemas(tx, schemas)
 
+    def save_statistics(self, schemas: Iterable[SourceSchema], *, replan: bool) -> int:
+        """Keep known tables with new statistics; how many. `replan`: plans are to be made anew."""
+        with self._writing() as tx:
+            return source_schemas.save_statistics(tx, schemas, replan=replan)
+
     def list_schemas(self, connection: str | None = None) -> tuple[SourceSchema, ...]:
         with self._reading() as tx:
             return source_schemas.list_schemas(tx, connection)

@@ -168,13 +168,15 @@ class Engine:
         sink: Sink | None = None,
         timeout: float = 600.0,
         on_event: Callable[[dict[str, object]], None] | None = None,
+        small: bool = True,
     ) -> dict[str, object]:
         """Run a job and give its result; the answer's bytes go to `sink`. Raises EngineError.
 
-        For commands, checks and tests; the server reads the worker's socket without blocking instead.
+        For commands, checks and tests; the server reads the worker's socket without blocking instead. `small`: it
+        may have one of the workers that are kept for small queries.
         """
         deadline = time.monotonic() + timeout
-        future = self.pool.acquire(tenant, small=True)
+        future = self.pool.acquire(tenant, small)
         try:
             worker = future.result(timeout=timeout)
         except FutureTimeoutError:

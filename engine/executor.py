@@ -29,6 +29,7 @@ from engine.errors import (
 )
 from engine.job import Job, Statement
 from engine.scan_budget import ScanBudget
+from engine.scan_source import SizedSource
 from engine.scan_stream import ScanStream
 from engine.scans import Scan, tables_of
 
@@ -181,7 +182,7 @@ class Execution:
         self.streams += streams
         try:
             for stream in streams:
-                cursor.register(stream.scan.id, stream)
+                cursor.register(stream.scan.id, SizedSource(stream))
             _start_all(streams)
             yield cursor.sql(statement.sql)
             self._check_streams(streams)

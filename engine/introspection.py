@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
 from connectors.sdk import Connector, Table, TableName
-from connectors.sdk.errors import ConnectorError
+from connectors.sdk.errors import ConnectorError, SourceTableMissingError
 from engine.errors import EngineBugError
 from engine.scans import Scan
 from engine.source_tables import table_to_json
@@ -46,6 +46,17 @@ def introspect(
         if number % 100 == 0:
             report({"event": "progress", "done": number, "of": len(wanted)})
     return {"tables": tables, "failed": failed, "left_out": max(0, len(wanted) - MAX_TABLES)}
+
+
+def read_statistics(connector: Connector, names: Sequence[tuple[str, ...]]) -> dict[str, object]:
+    """Tables described again, one after another on one session, for their statistics; one that fails is left out."""
+    tables: list[dict[str, object]] = []
+    for parts in names:
+        try:
+            tables.append(table_to_json(measured(connector, connector.describe(TableName(parts)))))
+        except SourceTableMissingError:
+            continue  # a refresh tells
+    return {"tables": tables}
 
 
 def measured(connector: Connector, table: Table) -> Table:

@@ -38,7 +38,8 @@ class Statement:
 @dataclass(frozen=True, slots=True)
 class Job:
     """`kind`: `run` (statement, perhaps count, and encoding), `describe` or `explain` (statement), `test` or
-    `introspect` (one connection; `tables`: patterns to include, `exclude`: to leave out), `infer` (one table)."""
+    `introspect` (one connection; `tables`: patterns to include, `exclude`: to leave out), `infer` (one table),
+    `statistics` (one connection; `names` of its tables)."""
 
     kind: str
     run: str
@@ -52,6 +53,7 @@ class Job:
     max_source_time: float | None = None
     tables: tuple[str, ...] = ("*",)
     exclude: tuple[str, ...] = ()
+    names: tuple[tuple[str, ...], ...] = ()
 
 
 _CONNECTION_FIELDS = tuple(field.name for field in fields(JobConnection))
@@ -72,6 +74,7 @@ def job_to_json(job: Job) -> dict[str, object]:
         "max_source_time": job.max_source_time,
         "tables": list(job.tables),
         "exclude": list(job.exclude),
+        "names": [list(parts) for parts in job.names],
     }
 
 
@@ -92,6 +95,7 @@ def job_from_json(data: dict[str, object]) -> Job:
         max_source_time=cast("float | None", data["max_source_time"]),
         tables=tuple(cast("list[str]", data["tables"])),
         exclude=tuple(cast("list[str]", data["exclude"])),
+        names=tuple(tuple(parts) for parts in cast("list[list[str]]", data["names"])),
     )
 
 

@@ -360,7 +360,12 @@ class WorkerPool:
             }
             process = subprocess.Popen(
                 [sys.executable, "-I", "-m", "engine.worker", orjson.dumps(arguments).decode()],
-                env={"LC_ALL": "C.UTF-8", "TZ": "UTC"},
+                env={
+                    "LC_ALL": "C.UTF-8",
+                    "TZ": "UTC",
+                    # Arrow's own allocator reserves 1 GB of address space at its first use, which the limit counts.
+                    "ARROW_DEFAULT_MEMORY_POOL": "system",
+                },
                 pass_fds=[theirs.fileno(), its_control.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

@@ -72,6 +72,11 @@ class ScanStream:
         self._thread = threading.Thread(target=self._fill, name=f"scan-{self.scan.id}", daemon=True)
         self._thread.start()
 
+    @property
+    def finished(self) -> bool:
+        """Whether the source has given all rows, so that `rows` is their number."""
+        return self._finished and self.error is None
+
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """DuckDB's way in, called once per scan of the relation in a plan."""
         self._readings += 1

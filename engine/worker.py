@@ -30,7 +30,7 @@ from engine.duckdb_session import open_session
 from engine.errors import EngineBugError, EngineError, MemoryLimitError, SourceError
 from engine.executor import Execution, query_error, source_error
 from engine.frames import FrameReader, data_head, event_frame
-from engine.introspection import infer_table, introspect, native_statements, test_connection
+from engine.introspection import infer_table, introspect, native_statements, read_statistics, test_connection
 from engine.isolation import arm_cpu_limit, confine_worker, limit_address_space
 from engine.job import Job, JobConnection, job_from_json
 
@@ -192,6 +192,8 @@ class Worker:
             return test_connection(connector, sink.event)
         if job.kind == "introspect":
             return introspect(connector, job.tables, job.exclude, sink.event)
+        if job.kind == "statistics":
+            return read_statistics(connector, job.names)
         if job.kind == "infer":
             return infer_table(connector, job.tables[0])
         raise EngineBugError(f"no job is called {job.kind!r}")

@@ -53,6 +53,7 @@ from server.rest.routes import rest_answer
 from server.settings import Settings
 from server.sql.to_query import sql_answer
 from server.state import ServerState
+from server.statistics_keeper import StatisticsKeeper
 from server.streaming import BrokenAnswerError, Client, Receive, Send, Streaming
 
 _ODATA = re.compile(rb"/odata(?:/key/(?P<key>[^/]+))?/(?P<workspace>[^/]+)(?P<rest>/.*)?")
@@ -70,6 +71,7 @@ class Application:
         self.credentials = Credentials(state.store)
         self.streaming = Streaming(state.engine, state.settings, state.store.engine)
         self.metrics = Metrics(state.engine.pool, self.streaming.budgets)
+        self.statistics = StatisticsKeeper(state, self.streaming.budgets)
         self.runs = RunLog(state.store)
         self._admin = admin_app(state)
         self._remembered = RememberedAnswers()
@@ -82,19 +84,18 @@ class Application:
             await self._http(scope, receive, send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
-        while True:
-            message = await receive()
-            if message["type"] == "lifespan.startup":
+        while not self._stopping:
+            if (await receive())["type"] == "lifespan.startup":
                 gc.collect()
                 gc.freeze()
+                self.statistics.start()
                 await send({"type": "lifespan.startup.complete"})
             else:
                 self._stopping = True
-                await asyncio.to_thread(self.runs.close)
-                await asyncio.to_thread(self.streaming.budgets.close)
-                await asyncio.to_thread(self.state.close)
+                await self.statistics.stop()
+                for close in (self.runs.close, self.streaming.budgets.close, self.state.close):
+                    await asyncio.to_thread(close)
                 await send({"type": "lifespan.shutdown.complete"})
-                return
 
     async def _http(self, scope: Any, receive: Receive, send: Send) -> None:
         started, began = time.time(), time.monotonic()

@@ -52,6 +52,7 @@ class Settings:
     breaker_failures: int = 5
     breaker_seconds: float = 30.0
     max_source_time: float = 300.0
+    statistics_age: float = 21_600.0
     min_client_rate: int = 256
     client_grace: float = 30.0
     read_ahead_mb: int = 64

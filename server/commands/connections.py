@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import timedelta
 
 import click
 
@@ -99,6 +100,9 @@ def refresh_command(target: Target, name: str) -> None:
         for warning in found.warnings:
             say(f"Warning: {warning}")
         click.echo(f"{found.tables} tables of {found.connection} were seen.")
+        if found.statistics_age is not None:
+            old = str(timedelta(seconds=round(found.statistics_age)))
+            click.echo(f"Their statistics were up to {old} old and are new now.")
     if broken or found.failed:
         raise click.exceptions.Exit(1)
 

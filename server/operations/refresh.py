@@ -17,6 +17,7 @@ from engine.job import Job
 from server.operations.access import require_admin
 from server.operations.connections import Progress
 from server.operations.schema_diff import Definition, SchemaDiff, schema_diff
+from server.operations.statistics import oldest_statistics
 from server.operations.views import source_of
 from server.state import ServerState
 
@@ -63,7 +64,8 @@ class ViewHit:
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """What a refresh found and kept. `warnings` are sentences for people."""
+    """What a refresh found and kept. `warnings` are sentences for people. `statistics_age`: seconds since the oldest
+    statistics that it renewed were read; None where there were none."""
 
     connection: str
     tables: int
@@ -71,6 +73,7 @@ class Refreshed:
     failed: tuple[FailedTable, ...] = ()
     views: tuple[ViewHit, ...] = ()
     warnings: tuple[str, ...] = ()
+    statistics_age: float | None = None
 
 
 def introspect(
@@ -104,6 +107,7 @@ def refresh(state: ServerState, scope: Scope, name: str, progress: Progress | No
     found = introspect(state, scope.tenant, connection, progress)
     known = {schema.table: schema.definition for schema in workspace.list_schemas(connection.name)}
     diff = seen_diff(known, found)
+    old = oldest_statistics([definition for name, definition in known.items() if name in found.tables])
     with workspace.together() as writing:
         writing.save_schemas(seen_schemas(connection, found))
         if diff.gone:
@@ -115,6 +119,7 @@ def refresh(state: ServerState, scope: Scope, name: str, progress: Progress | No
         found.failed,
         _hits(state, workspace.read(), connection, diff),
         warnings_of(connection, found),
+        old,
     )
 
 

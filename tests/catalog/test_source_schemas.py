@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta, timezone
 
 import pytest
@@ -61,3 +62,15 @@ def test_a_snapshot_keeps_its_schemas_while_only_views_change(erp: WorkspaceStor
     assert after.schemas is before.schemas
     erp.save_schemas([schema("main.lines")])
     assert len(erp.read().schemas) == 2
+
+
+def test_statistics_are_kept_beside_the_plans_or_make_them_anew(erp: WorkspaceStore) -> None:
+    erp.save_schemas([schema("main.orders")])
+    before = erp.read()
+    counted = replace(schema("main.orders"), definition={"row_estimate": 5})
+    assert erp.save_statistics([counted, schema("main.gone")], replan=False) == 1
+    assert erp.read() is before
+    assert erp.list_schemas() == (counted,)
+    assert erp.save_statistics([counted], replan=True) == 1
+    found = erp.read().schema("erp", "main.orders")
+    assert erp.read().version > before.version and found == counted

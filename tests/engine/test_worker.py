@@ -36,7 +36,8 @@ def test_a_worker_starts_with_an_empty_environment_and_no_descriptor_of_ours(mon
     finally:
         os.close(reading)
         os.close(writing)
-    assert set(environment.rstrip(b"\0").split(b"\0")) == {b"LC_ALL=C.UTF-8", b"TZ=UTC"}
+    ours = {b"LC_ALL=C.UTF-8", b"TZ=UTC", b"ARROW_DEFAULT_MEMORY_POOL=system"}
+    assert set(environment.rstrip(b"\0").split(b"\0")) == ours
     assert pipe not in targets.values()
     assert [targets[name] for name in ("0", "1", "2")] == ["/dev/null"] * 3
     assert sum(target.startswith("socket:") for target in targets.values()) == 2  # jobs, cancels
