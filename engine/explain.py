@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -23,9 +24,12 @@ import sqlglot
 from engine.plan import Plan
 from engine.planner import duckdb_sql
 from engine.scans import Scan, describe, tables_of
+from engine.statement_shape import statement_shape
 
 PUSHED = "pushed "
 KEPT = "kept here: "
+_LIMIT = re.compile(r"(?i)\blimit \d+")
+_ADDRESS_VALUE = re.compile(r"=[^&]*")
 WHY_KEPT = "the source does not declare it for this column, or an outer join could let NULLs through"
 
 OFF, OFF_ROWS = 10, 100
@@ -112,6 +116,36 @@ def explain_plan(plan: Plan, steps: Sequence[Step] = (), *, expectations: bool =
         small=plan.small,
         steps=tuple(steps),
     )
+
+
+def without_values(explanation: Explanation) -> Explanation:
+    """The explanation for who may not see the views behind a publication: its statement with `?` for every value.
+
+    Limits are values too; what goes to sources has placeholders already.
+    """
+    scans = tuple(
+        replace(
+            scan,
+            limit=None,
+            pushed=scan.pushed if scan.limit is None else (*scan.pushed, "limit ?"),
+            statement=_native_shape(scan.statement),
+        )
+        for scan in explanation.scans
+    )
+    steps = tuple(
+        replace(one, scans=tuple(_LIMIT.sub("limit ?", scan) for scan in one.scans)) for one in explanation.steps
+    )
+    shown = statement_shape(sqlglot.parse_one(explanation.duckdb, dialect="duckdb"))
+    return replace(explanation, scans=scans, steps=steps, duckdb=shown)
+
+
+def _native_shape(statement: str | None) -> str | None:
+    """A connector's statement without the number of a limit, or without the values of an address."""
+    if statement is None:
+        return None
+    if statement.startswith("GET "):
+        return _ADDRESS_VALUE.sub("=?", statement)
+    return _LIMIT.sub("LIMIT ?", statement)
 
 
 def step(rule: str, plan: Plan) -> Step:

@@ -21,6 +21,9 @@ DIRECTORY = click.Path(path_type=Path, file_okay=False)
 @click.option("--dry-run", is_flag=True, help="Check everything and show the changes, but make none.")
 @click.option("--no-key-check", is_flag=True, help="Believe declared keys instead of counting at the sources.")
 @click.option(
+    "--refresh", is_flag=True, help="Look at the tables of all connections again, not only of changed ones."
+)
+@click.option(
     "--contracts",
     type=click.Choice(["fail", "warn"]),
     default="fail",
@@ -29,7 +32,7 @@ DIRECTORY = click.Path(path_type=Path, file_okay=False)
 )
 @on_workspace
 def apply_command(
-    target: Target, directory: Path, dry_run: bool, no_key_check: bool, contracts: BrokenContracts
+    target: Target, directory: Path, dry_run: bool, no_key_check: bool, refresh: bool, contracts: BrokenContracts
 ) -> None:
     """Make the workspace what DIRECTORY says: connections.yaml, views/*.sql, publications.yaml.
 
@@ -50,6 +53,7 @@ def apply_command(
             dry_run=dry_run,
             check_keys=not no_key_check,
             contracts=contracts,
+            look_again=refresh,
             progress=lambda text: say(f"… {text}"),
         )
     if target.as_json:

@@ -34,7 +34,7 @@ from server.operations.access import require_admin
 from server.operations.connections import check_config
 from server.operations.errors import FileProblem, FilesProblemsError, OperationError
 from server.operations.publish import Key, check_key, choose_key, closure_of
-from server.operations.refresh import Introspection, introspect, seen_diff, seen_schemas, warnings_of
+from server.operations.refresh import Introspection, introspect, retyped, seen_diff, seen_schemas, warnings_of
 from server.state import ServerState
 
 CONNECTIONS_FILE = "connections.yaml"
@@ -68,6 +68,7 @@ class _Checking:
     views: list[View]
     keys: dict[str, Key]
     broken_contracts: BrokenContracts
+    look_again: bool
 
 
 def secret_fields(connector: str) -> Collection[str]:
@@ -86,12 +87,23 @@ def apply(
     dry_run: bool = False,
     check_keys: bool = True,
     contracts: BrokenContracts = "fail",
+    look_again: bool = False,
     progress: Say | None = None,
 ) -> Applied:
-    """Make the workspace what a directory says. Raises FilesError, FilesProblemsError; nothing is half applied."""
+    """Make the workspace what a directory says. Raises FilesError, FilesProblemsError; nothing is half applied.
+
+    `look_again`: read the descriptions of all connections' tables, not only of new and changed ones.
+    """
     files = read_files(directory, secret_fields)
     return apply_files(
-        state, scope, files, dry_run=dry_run, check_keys=check_keys, contracts=contracts, progress=progress
+        state,
+        scope,
+        files,
+        dry_run=dry_run,
+        check_keys=check_keys,
+        contracts=contracts,
+        look_again=look_again,
+        progress=progress,
     )
 
 
@@ -103,6 +115,7 @@ def apply_files(
     dry_run: bool = False,
     check_keys: bool = True,
     contracts: BrokenContracts = "fail",
+    look_again: bool = False,
     progress: Say | None = None,
 ) -> Applied:
     """The same from files that were read already."""
@@ -110,7 +123,7 @@ def apply_files(
     workspace = state.store.workspace(scope)
     current = workspace.read()
     changes = diff(current, files)
-    checking = _Checking(state, current, current, progress or _silent, [], [], {}, [], {}, contracts)
+    checking = _Checking(state, current, current, progress or _silent, [], [], {}, [], {}, contracts, look_again)
     _check_connections(checking, files, changes)
     _check_views(checking, files, changes)
     _check_publications(checking, files, changes, check_keys)
@@ -145,7 +158,7 @@ def _check_connections(checking: _Checking, files: CatalogFiles, changes: Change
     checking.candidate = _next(checking.candidate, connections=wanted, schemas=schemas)
     looked_at = {place[0] for place in schemas}
     for key, connection in wanted.items():
-        if key not in changed and key in looked_at:
+        if key not in changed and key in looked_at and not checking.look_again:
             continue
         line = files.connection_lines.get(key, 1)
         with _collecting(checking, CONNECTIONS_FILE, line, f"connection {connection.name!r}"):
@@ -193,7 +206,17 @@ def _check_views(checking: _Checking, files: CatalogFiles, changes: Changes) -> 
             continue
         checking.views.append(view)
         _take_view(checking, view)
+        _tell_retyped(checking, view, changes)
         _check_contracts(checking, view, text)
+
+
+def _tell_retyped(checking: _Checking, view: View, changes: Changes) -> None:
+    """A view whose text is what it was can have other columns, because a source or a view below it changed."""
+    before = checking.current.view(view.name)
+    if before is None or fold(view.name) in {fold(change.name) for change in changes.views}:
+        return
+    if changed := retyped(before, view):
+        checking.warnings.append(f"view {view.name!r} becomes another version, and what offers it moves: {changed}")
 
 
 def _check_contracts(checking: _Checking, view: View, text: ViewText) -> None:

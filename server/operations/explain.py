@@ -10,7 +10,16 @@ from typing import cast
 from catalog.scope import Scope
 from engine.encoders.encoding import Encoding, Format
 from engine.engine import prepared_plan
-from engine.explain import Explanation, NativeStatement, Step, explain_plan, step, with_run, with_statements
+from engine.explain import (
+    Explanation,
+    NativeStatement,
+    Step,
+    explain_plan,
+    step,
+    with_run,
+    with_statements,
+    without_values,
+)
 from engine.parse import parse_query
 from engine.plan import Plan
 from engine.planner import plan_query
@@ -35,6 +44,7 @@ def explain(
 ) -> Explanation:
     """How a SELECT over publications runs. `verbose`: with the scans after each rule.
 
+    A reader sees the statement with `?` for every value: those of the views are not his to see.
     `workspace_names`: it names views and tables of connections instead (admins only), or is the name of one.
     """
     if workspace_names:
@@ -63,4 +73,4 @@ def explain(
         started = time.monotonic()
         result = state.engine.run(job, scope.tenant, Discarded(), timeout=ANALYZE_SECONDS)
         explanation = with_run(explanation, result, time.monotonic() - started)
-    return explanation
+    return explanation if scope.is_admin else without_values(explanation)

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from catalog.names import fold
-from catalog.records import Connection, SourceSchema, View, WorkspaceCatalog
+from catalog.records import Connection, Draft, Problem, SourceSchema, View, WorkspaceCatalog
 from catalog.scope import Scope
+from catalog.workspace_store import WorkspaceStore
 from engine.check_view import check_view
 from engine.errors import ViewProblemsError
 from engine.job import Job
@@ -99,7 +100,8 @@ def refresh(state: ServerState, scope: Scope, name: str, progress: Progress | No
     """Look at a connection's tables again and keep what was seen.
 
     A table that can't be described now keeps its old description, and is reported. Views are not changed: those that
-    read a table that is gone or changed are checked again, and their problems reported.
+    read a table that is gone or changed are checked again, their problems reported and kept as drafts of the views,
+    until they are saved again or a later refresh finds them well.
     """
     require_admin(scope)
     workspace = state.store.workspace(scope)
@@ -112,12 +114,14 @@ def refresh(state: ServerState, scope: Scope, name: str, progress: Progress | No
         writing.save_schemas(seen_schemas(connection, found))
         if diff.gone:
             writing.drop_schemas(connection.name, diff.gone)
+    hits = _hits(state, workspace.read(), connection, diff)
+    _mark(workspace, hits)
     return Refreshed(
         connection.name,
         len(found.tables),
         diff,
         found.failed,
-        _hits(state, workspace.read(), connection, diff),
+        hits,
         warnings_of(connection, found),
         old,
     )
@@ -158,7 +162,7 @@ def warnings_of(connection: Connection, found: Introspection) -> tuple[str, ...]
     return tuple(warnings)
 
 
-def _retyped(view: View, now: View) -> str:
+def retyped(view: View, now: View) -> str:
     """What a view's columns would be now, where that is not what it was saved with."""
     types = {fold(column.name): column.sql_type for column in now.columns}
     changed = [
@@ -166,7 +170,7 @@ def _retyped(view: View, now: View) -> str:
         for column in view.columns
         if types.get(fold(column.name), column.sql_type) != column.sql_type
     ]
-    return f"save it again and publish it: column {'; column '.join(changed)}" if changed else ""
+    return f"column {'; column '.join(changed)}" if changed else ""
 
 
 def _hits(
@@ -184,7 +188,22 @@ def _hits(
         if fold(view.name) in hit:
             try:
                 now = check_view(state.engine, catalog, source_of(view))
-                found.append(ViewHit(view.name, _retyped(view, now)))
+                changed = retyped(view, now)
+                found.append(ViewHit(view.name, f"save it again and publish it: {changed}" if changed else ""))
             except ViewProblemsError as error:
                 found.append(ViewHit(view.name, error.problems[0].message))
     return tuple(found)
+
+
+def _mark(workspace: WorkspaceStore, hits: tuple[ViewHit, ...]) -> None:
+    """Keep what is wrong with views as their drafts; a draft of another text is somebody's work and stays."""
+    drafts = {fold(draft.name): draft for draft in workspace.list_drafts()}
+    for hit in hits:
+        view, draft = workspace.get_view(hit.view), drafts.get(fold(hit.view))
+        if draft is not None and draft.sql != view.sql:
+            continue
+        if hit.problem:
+            problem = Problem("source_schema_changed", hit.problem, hint="correct the view, save it and publish it")
+            workspace.save_draft(Draft(view.name, view.sql, (problem,)))
+        elif draft is not None:
+            workspace.drop_draft(view.name)

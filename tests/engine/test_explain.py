@@ -101,8 +101,8 @@ def test_each_rule_is_a_step() -> None:
     steps: list[Step] = []
     plan = plan_of("SELECT order_id FROM erp.orders WHERE status = 'open'", steps=steps)
     assert {"push_filters", "push_limit", "prune_columns"} <= {one.rule for one in steps}
-    assert "status eq ?" in steps[0].scans[0]
-    assert "rule 1: push_filters" in explanation_text(explain_plan(plan, steps))
+    assert any("status eq ?" in one.scans[0] for one in steps)
+    assert ": push_filters" in explanation_text(explain_plan(plan, steps))
 
 
 @pytest.mark.parametrize(

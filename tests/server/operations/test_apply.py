@@ -10,6 +10,7 @@ from engine.check_view import ViewSource
 from server.operations.apply import apply, export
 from server.operations.errors import FileProblem, FilesProblemsError
 from server.operations.publish import publish
+from server.operations.refresh import refresh
 from server.operations.views import save_view
 
 from .shop import Shop
@@ -139,3 +140,31 @@ def test_a_failure_while_writing_undoes_everything(shop: Shop) -> None:
     assert catalog(shop) == before
     apply(shop.state, shop.scope, root)
     assert catalog(shop).view("extra") is None and catalog(shop).view("new") is not None
+
+
+def test_an_unchanged_view_over_a_changed_source_is_checked_again(shop: Shop) -> None:
+    root = shop.write(
+        {"views/v.sql": "CREATE VIEW v AS SELECT status FROM erp.orders;\n", "publications.yaml": "- view: v\n"}
+    )
+    apply(shop.state, shop.scope, root)
+    shop.change("ALTER TABLE orders DROP COLUMN status; ALTER TABLE orders ADD COLUMN status INTEGER")
+    assert not apply(shop.state, shop.scope, root).warnings, "nobody has looked"
+    done = apply(shop.state, shop.scope, root, look_again=True)
+    assert done.warnings == (
+        "view 'v' becomes another version, and what offers it moves: column 'status' was VARCHAR and would be BIGINT",
+    )
+    published = catalog(shop).publication("v")
+    assert published is not None and published.closure == {"v": 2}
+    shop.change("ALTER TABLE orders DROP COLUMN status")
+    with pytest.raises(FilesProblemsError) as caught:
+        apply(shop.state, shop.scope, root, look_again=True)
+    assert caught.value.problems[0].path == "views/v.sql" and "status" in caught.value.problems[0].message
+
+
+def test_a_refresh_before_an_apply_is_enough(shop: Shop) -> None:
+    root = shop.write({"views/v.sql": "CREATE VIEW v AS SELECT status FROM erp.orders;\n"})
+    apply(shop.state, shop.scope, root)
+    shop.change("ALTER TABLE orders DROP COLUMN status; ALTER TABLE orders ADD COLUMN status INTEGER")
+    refresh(shop.state, shop.scope, "erp")
+    assert apply(shop.state, shop.scope, root, dry_run=True).warnings
+    assert apply(shop.state, shop.scope, root).warnings and not apply(shop.state, shop.scope, root).warnings

@@ -65,3 +65,20 @@ def test_a_reader_sees_only_publications_that_it_may_read(published: Shop) -> No
 def test_an_admin_may_ask_for_a_view_or_a_table(published: Shop) -> None:
     for text in ("v", "erp.orders", "SELECT count(*) AS n FROM v"):
         assert explain(published.state, published.scope, text, workspace_names=True).scans
+
+
+def test_a_reader_sees_no_value_of_the_views(published: Shop) -> None:
+    sql = (
+        "SELECT order_id, 'canary-1' AS tag FROM v WHERE status <> 'canary-2' AND upper(status) <> 'canary-3'"
+        " AND total < 87654.25 ORDER BY order_id LIMIT 87654"
+    )
+    save_view(published.state, published.scope, ViewSource("w", sql))
+    publish(published.state, published.scope, "w", "w")
+    reader = Scope(published.scope.tenant, published.scope.workspace, "key:1")
+    asked = "SELECT * FROM w WHERE order_id > 4711"
+    for verbose, analyze in ((False, False), (True, True)):
+        found = explain(published.state, reader, asked, verbose=verbose, analyze=analyze)
+        shown = explanation_text(found) + str(found.to_json())
+        assert not any(value in shown for value in ("canary", "87654", "4711")), shown
+        assert "UPPER" in shown and "?" in shown
+    assert "canary-3" in explanation_text(explain(published.state, published.scope, asked))

@@ -1,5 +1,6 @@
 """A connection's tables are looked at again, and views that no longer fit are named."""
 
+from catalog.records import Draft
 from engine.check_view import ViewSource
 from server.operations.connections import save_connection
 from server.operations.refresh import refresh
@@ -58,3 +59,22 @@ def test_patterns_that_match_nothing_are_warned_of(shop: Shop) -> None:
     save_connection(shop.state, shop.scope, shop.connection(include=("nothing*",)))
     (warning,) = refresh(shop.state, shop.scope, "erp").warnings
     assert "nothing*" in warning
+
+
+def test_broken_and_retyped_views_are_marked_until_they_are_well(shop: Shop) -> None:
+    save_connection(shop.state, shop.scope, shop.connection())
+    refresh(shop.state, shop.scope, "erp")
+    workspace = shop.state.store.workspace(shop.scope)
+    for name, sql in (("names", "SELECT name FROM erp.customers"), ("ids", "SELECT customer_id FROM erp.customers")):
+        save_view(shop.state, shop.scope, ViewSource(name, sql))
+    workspace.save_draft(Draft("ids", "SELECT my work"))
+    shop.change("ALTER TABLE customers RENAME COLUMN name TO full_name")
+    refresh(shop.state, shop.scope, "erp")
+    drafts = {draft.name: draft for draft in workspace.list_drafts()}
+    assert (
+        drafts["names"].problems[0].code == "source_schema_changed" and "name" in drafts["names"].problems[0].message
+    )
+    assert drafts["ids"].sql == "SELECT my work"
+    shop.change("ALTER TABLE customers RENAME COLUMN full_name TO name")
+    refresh(shop.state, shop.scope, "erp")
+    assert [draft.name for draft in workspace.list_drafts()] == ["ids"]
