@@ -93,16 +93,16 @@ class Execution:
                     assert cursor is not None
                     relation = cursor.sql(rows_sql(job.statement.sql, job.encoding, types))
                 reader = relation.to_arrow_reader(BATCH_ROWS)
-                writer.write(_batches(reader), reader.schema)
+                writer.write(self._batches(reader), reader.schema)
             return writer
         finally:
             for connector in self._connectors.values():
                 connector.end()
 
-    def _stream(self, scan: Scan) -> ScanStream:
+    def _stream(self, scan: Scan, alone: bool = False) -> ScanStream:
         given = self._job.connections.get(scan.connection)
         budget = ScanBudget(given.max_rows, given.max_bytes, given.max_seconds) if given is not None else ScanBudget()
-        return ScanStream(scan, self._connectors[scan.connection], self._cancelled, budget=budget)
+        return ScanStream(scan, self._connectors[scan.connection], self._cancelled, budget=budget, alone=alone)
 
     def _run_direct(self, writer: Writer) -> bool:
         """Write a small answer straight from its one scan; False (nothing is written) when DuckDB has to do it.
@@ -178,7 +178,8 @@ class Execution:
     def _relation(self, statement: Statement) -> Iterator[Any]:
         """The statement's relation on a cursor of its own; scans are stopped and everything is closed at the end."""
         cursor = self._cursor = self._session.cursor()
-        streams = [self._stream(scan) for scan in statement.scans]
+        alone = len(statement.scans) == 1
+        streams = [self._stream(scan, alone) for scan in statement.scans]
         self.streams += streams
         try:
             for stream in streams:
@@ -201,6 +202,14 @@ class Execution:
                     # The driver is blocked or draining: end the statement itself.
                     self._connectors[stream.scan.connection].cancel()
                     stream.join(5.0)
+
+    def _batches(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        """The answer's batches; behind the first one the sources may be read ahead as far as the queues reach."""
+        with contextlib.suppress(StopIteration):
+            while True:
+                yield reader.read_next_batch()
+                for stream in self.streams:
+                    stream.open_up()
 
     def _check_streams(self, streams: list[ScanStream]) -> None:
         """Raise the first failure of a source as the source's, with the connection's name."""
@@ -249,14 +258,6 @@ def _start_all(streams: list[ScanStream]) -> None:
                     stream.restrict(keys, values)
             stream.start()
             waiting.remove(stream)
-
-
-def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-    while True:
-        try:
-            yield reader.read_next_batch()
-        except StopIteration:
-            return
 
 
 def source_error(connection: str, error: BaseException) -> EngineError:

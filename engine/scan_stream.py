@@ -25,9 +25,10 @@ from engine.errors import EngineBugError
 from engine.scan_budget import ScanBudget, bounded
 from engine.scans import KeysFrom, Scan, tables_of
 
-EARLY_ROWS, EARLY_PIECE = 20_000, 100
+EARLY = ((5_000, 20), (20_000, 100))  # up to so many rows leave in pieces of that many
 QUEUE_BYTES = 8 * 1024 * 1024
 NO_BUDGET = ScanBudget()
+ALONE_BYTES, ALONE_ROWS = 512 * 1024, 40_000
 
 
 class ScanStream:
@@ -43,6 +44,7 @@ class ScanStream:
         cancelled: threading.Event,
         queue_bytes: int = QUEUE_BYTES,
         budget: ScanBudget = NO_BUDGET,
+        alone: bool = False,
     ):
         self.scan = scan
         self.schema = pa.schema([(column.name, arrow_type(column.sql_type)) for column in scan.columns])
@@ -55,7 +57,10 @@ class ScanStream:
         self.asked_at: datetime | None = None
         self._connector = connector
         self._cancelled = cancelled
-        self._limit = queue_bytes
+        # The only scan of a query need not run ahead of others: until the first rows are through, little is queued,
+        # so that the answer's first byte leaves before a large part of the source was read.
+        self._limit = min(queue_bytes, ALONE_BYTES) if alone else queue_bytes
+        self._full_limit = queue_bytes
         self._budget = budget
         self._queue: deque[pa.RecordBatch] = deque()
         self._queued = 0
@@ -126,6 +131,13 @@ class ScanStream:
             kind: Any = self.schema.field(column).type
         distinct: Any = pa.chunked_array(pieces, kind).unique().drop_null()
         return tuple(UUID(value) if self._is_uuid(column) else value for value in distinct.to_pylist())
+
+    def open_up(self) -> None:
+        """The answer has begun: from now on read ahead as far as it may be."""
+        if self._limit < self._full_limit:
+            with self._changed:
+                self._limit = self._full_limit
+                self._changed.notify_all()
 
     def restrict(self, keys: KeysFrom, values: tuple[Value, ...]) -> None:
         """Before `start`: ask the source for these keys only; none at all: don't ask it."""
@@ -213,10 +225,9 @@ class ScanStream:
     def _take(self) -> Iterator[pa.RecordBatch]:
         """The queued batches, the first rows in small pieces, so that the answer's first row comes out early.
 
-        DuckDB works through about 50 batches per thread, however small they are, before it gives its first output:
-        measured, 105,000 rows of a million were read by then.
+        DuckDB works through 50 to 150 batches, however small they are, before it gives its first output.
         """
-        early = EARLY_ROWS
+        taken = 0
         while True:
             with self._changed:
                 while not self._queue and not self._finished and not self._stopped:
@@ -232,12 +243,10 @@ class ScanStream:
                 batch = self._queue.popleft()
                 self._queued -= batch.nbytes
                 self._changed.notify_all()
-            cut = min(early, batch.num_rows)
-            early -= cut
-            for start in range(0, cut, EARLY_PIECE):
-                yield batch.slice(start, min(EARLY_PIECE, cut - start))
-            if cut < batch.num_rows:
-                yield batch.slice(cut) if cut else batch
+            yield from _pieces(batch, taken)
+            taken += batch.num_rows
+            if taken >= ALONE_ROWS:
+                self.open_up()
 
     def _again(self) -> Iterator[pa.RecordBatch]:
         try:
@@ -265,3 +274,14 @@ class ScanStream:
                     )
             raise SourceSchemaChangedError(f"table {self.scan.table} has other columns than the plan was made for")
         return pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
+
+
+def _pieces(batch: pa.RecordBatch, before: int) -> Iterator[pa.RecordBatch]:
+    """A batch cut as `EARLY` says, given how many rows came before it."""
+    start = 0
+    for until, size in EARLY:
+        while before + start < until and start < batch.num_rows:
+            yield batch.slice(start, size)
+            start += size
+    if start < batch.num_rows:
+        yield batch.slice(start) if start else batch
