@@ -10,6 +10,8 @@ from pathlib import Path
 
 from benchmarks import (
     bulk,
+    gone_clients,
+    growth,
     join_memory,
     key_lookup,
     planning,
@@ -17,6 +19,8 @@ from benchmarks import (
     rows_moved,
     slow_client,
     slow_others,
+    small_join,
+    tenants,
     tpch_split,
 )
 from benchmarks.machine import describe_machine
@@ -35,6 +39,10 @@ FIGURES: dict[str, Callable[[Rig], Report]] = {
     "slow_others": slow_others.run,
     "tpch_split": tpch_split.run,
     "join_memory": join_memory.run,
+    "small_join": small_join.run,
+    "tenants": tenants.run,
+    "gone_clients": gone_clients.run,
+    "growth": growth.run,
 }
 
 

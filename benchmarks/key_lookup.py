@@ -9,6 +9,8 @@ from collections.abc import Callable
 from functools import partial
 from random import Random
 
+import psutil
+
 from benchmarks.measure import finish_child, in_turns, middle, quantile, start_child
 from benchmarks.orders import SELECT
 from benchmarks.processes import RunningServer
@@ -40,13 +42,38 @@ def run(rig: Rig) -> Report:
         variants[f"OData, {clients}"] = partial(http_lookups, server, paths, clients, seconds)
         variants[f"OData gzip, {clients}"] = partial(http_lookups, server, paths, clients, seconds, gzip=True)
     samples = in_turns(variants, rig.rounds, lambda s: f"{s['rate']:,.0f}/s, p50 {ms(s['p50'])} ms")
+    spent = {clients: cpu_of_a_lookup(rig, server, paths, clients, seconds) for clients in CLIENTS}
     for one in (hello, server):
         one.close()
-    return report(samples, rig, seconds)
+    return report(samples, spent, rig, seconds)
 
 
-def report(samples: dict[str, list[Sample]], rig: Rig, seconds: float) -> Report:
-    """The table and the aims."""
+def cpu_of_a_lookup(
+    rig: Rig, server: RunningServer, paths: list[str], clients: int, seconds: float
+) -> dict[str, float]:
+    """CPU seconds per lookup of the API process, the workers, PostgreSQL and the client process."""
+    postgres = psutil.Process(rig.postgres.pid)
+    parts = {
+        "API process": [server.process],
+        "workers": server.process.children(),
+        "PostgreSQL": [postgres, *postgres.children(recursive=True)],
+    }
+    before = {name: sum(map(busy, processes)) for name, processes in parts.items()}
+    sample = http_lookups(server, paths, clients, seconds, warm_up=0.0)
+    spent = {name: (sum(map(busy, parts[name])) - before[name]) / sample["requests"] for name in parts}
+    return spent | {"client": sample["cpu"] / sample["requests"]}
+
+
+def busy(process: psutil.Process) -> float:
+    """CPU seconds of a process so far; of one that ended none."""
+    try:
+        return float(sum(process.cpu_times()[:2]))
+    except psutil.NoSuchProcess:
+        return 0.0
+
+
+def report(samples: dict[str, list[Sample]], spent: dict[int, dict[str, float]], rig: Rig, seconds: float) -> Report:
+    """The tables and the aims."""
 
     def value(what: str, clients: int, name: str) -> float:
         return middle(samples[f"{what}, {clients}"], lambda sample: sample[name])
@@ -67,6 +94,15 @@ def report(samples: dict[str, list[Sample]], rig: Rig, seconds: float) -> Report
                 [what, clients, ms(p50), ms(p99), f"{rate:,.0f}", times(p50 / floor[0]), times(rate / floor[1])]
             )
     made.table(["", "clients", "p50 ms", "p99 ms", "requests/s", "p50 ÷ psycopg", "requests/s ÷ psycopg"], rows)
+    made.say("Where the time of both cores goes, in CPU milliseconds per lookup (identity):")
+    names = list(spent[CLIENTS[0]])
+    made.table(
+        ["", *names, "together"],
+        [
+            [f"{clients} clients", *(ms(cpu[name]) for name in names), ms(sum(cpu.values()))]
+            for clients, cpu in spent.items()
+        ],
+    )
     for encoding, what in (("identity", "OData"), ("gzip", "OData gzip")):
         p50 = value(what, 1, "p50") * 1000
         rate = max(value(what, clients, "rate") for clients in CLIENTS)
@@ -85,8 +121,10 @@ def http_lookups(
     gzip: bool = False,
     warm_up: float = 1.0,
     may_refuse: bool = False,
+    keys: list[str] | None = None,
 ) -> Sample:
-    """One measurement by a client process. RuntimeError when a request is refused."""
+    """One measurement by a client process. RuntimeError when a request is refused. `keys`: one for each path in turn,
+    in place of the server's first reader's."""
     order = {
         "port": server.port,
         "paths": paths,
@@ -95,6 +133,7 @@ def http_lookups(
         "warm_up": warm_up,
         "seconds": seconds,
         "may_refuse": may_refuse,
+        "keys": keys,
     }
     return finish_child(start_child("benchmarks.lookups", order))
 

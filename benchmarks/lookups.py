@@ -38,14 +38,18 @@ def measure(
     warm_up: float,
     seconds: float,
     may_refuse: bool = False,
+    keys: list[str] | None = None,
 ) -> dict[str, float]:
     """Requests per second, and latencies in seconds, of `clients` that each have one request under way.
 
-    A refused request is a RuntimeError; with `may_refuse` it is counted, its time like any other's.
+    A refused request is a RuntimeError; with `may_refuse` it is counted, its time like any other's. `keys`: of the
+    tenants that each path in turn is asked for.
     """
+    asked = [request(path, headers | ({"X-API-Key": keys[at % len(keys)]} if keys else {}))
+             for at, path in enumerate(paths)]  # fmt: skip
     # Every process begins elsewhere in the list, or the answers would be those of the last one.
-    Random().shuffle(paths)
-    requests = cycle([request(path, headers) for path in paths])
+    Random().shuffle(asked)
+    requests = cycle(asked)
     selector = selectors.DefaultSelector()
     now = time.perf_counter()
     for _ in range(clients):
@@ -55,6 +59,7 @@ def measure(
         selector.register(connection, selectors.EVENT_READ, client)
         connection.sendall(next(requests))
     begin, end = now + warm_up, now + warm_up + seconds
+    used = time.process_time()
     latencies: list[float] = []
     refused = 0
     # What is under way at the end is waited for: left out, the slowest answers would be missing.
@@ -90,6 +95,7 @@ def measure(
         "p50": quantile(latencies, 0.5),
         "p99": quantile(latencies, 0.99),
         "requests": len(latencies),
+        "cpu": time.process_time() - used,
     }
 
 

@@ -7,6 +7,7 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 
 import psutil
@@ -39,11 +40,17 @@ class RunningServer:
 
     def get(self, path: str) -> bytes:
         """The body of an answer. RuntimeError with the server's words when it is an error."""
+        return self._asked(path)[0]
+
+    def header(self, path: str, name: str) -> str:
+        """A header of an answer, which is read to its end. RuntimeError like `get`."""
+        return str(self._asked(path)[1][name])
+
+    def _asked(self, path: str) -> tuple[bytes, Message]:
         asked = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=self.headers())
         try:
             with urllib.request.urlopen(asked, timeout=60) as answer:
-                body: bytes = answer.read()
-                return body
+                return answer.read(), answer.headers
         except urllib.error.HTTPError as error:
             raise RuntimeError(f"GET {path}: {error.code} {error.read(500).decode('utf-8', 'replace')}") from None
 

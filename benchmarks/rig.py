@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -72,12 +73,19 @@ class Rig:
 
     def viewloom(self) -> RunningServer:
         """A new server over the orders; each figure has its own, so that none inherits another's memory."""
+
+        def make(data: Path) -> tuple[str, ...]:
+            connection = database_connection("erp", "postgres", self.orders, data)
+            return make_catalog(data, [connection], [Offer(*offer) for offer in orders.OFFERS])
+
+        return self.serving(make)
+
+    def serving(self, make: Callable[[Path], tuple[str, ...]]) -> RunningServer:
+        """A new server over the catalog that `make` makes in a data directory; it gives the readers' keys."""
         number = len(list(self.directory.glob("viewloom-*")))
         data = self.directory / f"viewloom-{number}"
         data.mkdir(mode=0o700)
-        connection = database_connection("erp", "postgres", self.orders, data)
-        offers = [Offer(name, sql, key) for name, sql, key in orders.OFFERS]
-        keys = make_catalog(data, [connection], offers)
+        keys = make(data)
         progress("starting Viewloom")
         server = start_viewloom(data, keys)
         self._open.callback(server.close)

@@ -56,9 +56,11 @@ def files_connection(name: str, directory: Path) -> Connection:
     return Connection(name, "files", {"directory": str(directory)}, time_zone="UTC")
 
 
-def make_workspace(state: ServerState, connections: Sequence[Connection], offers: Sequence[Offer]) -> Scope:
+def make_workspace(
+    state: ServerState, connections: Sequence[Connection], offers: Sequence[Offer], tenant: str = TENANT
+) -> Scope:
     """Save, look at the sources, publish. Raises the errors of `server.operations`."""
-    scope = ensure_workspace(state.store, TENANT, WORKSPACE)
+    scope = ensure_workspace(state.store, tenant, WORKSPACE)
     for connection in connections:
         save_connection(state, scope, connection)
         refresh(state, scope, connection.name)

@@ -1,5 +1,6 @@
 """A client that goes away frees its worker and ends the source's own statement, wherever its request is."""
 
+import os
 import random
 import socket
 import threading
@@ -9,6 +10,7 @@ from tests.end_to_end.conftest import Plant, settled
 from tests.end_to_end.raw import get, opened
 from tests.engine.workers import until
 
+CLIENTS = int(os.environ.get("VIEWLOOM_TEST_GONE_CLIENTS", "100"))  # 500 when it is to be proven in full
 SECONDS = 2.0  # the promise; the numbers are looked at every few hundredths
 
 
@@ -64,13 +66,15 @@ def test_the_record_of_a_run_whose_client_went_says_so(plant: Plant) -> None:
     assert {(run["status"], run["error"]) for run in new()} == {("cancelled", "query_cancelled")}
 
 
-def test_a_hundred_clients_that_vanish_at_random_bytes_leave_nothing(plant: Plant) -> None:
+def test_clients_that_vanish_at_random_bytes_leave_nothing(plant: Plant) -> None:
     chance = random.Random(7)
     until(lambda: settled(plant), 5)
     descriptors, files = plant.site.descriptors(), plant.site.files()
     paths = ["/api/v1/plant/data/big?format=csv", "/odata/plant/big", "/odata/plant/slow", "/odata/plant/numbers",
              "/api/v1/plant/data/big?format=parquet", "/odata/plant/$metadata"]  # fmt: skip
-    plans = [(chance.choice(paths), chance.choice([0, 20, 400, 5_000, 300_000]), chance.random()) for _ in range(100)]
+    plans = [
+        (chance.choice(paths), chance.choice([0, 20, 400, 5_000, 300_000]), chance.random()) for _ in range(CLIENTS)
+    ]
 
     def vanish(part: list[tuple[str, int, float]]) -> None:
         for path, wanted, pause in part:
@@ -92,7 +96,7 @@ def test_a_hundred_clients_that_vanish_at_random_bytes_leave_nothing(plant: Plan
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(60 + CLIENTS)
     until(lambda: settled(plant), 5)
     until(lambda: plant.site.descriptors() <= descriptors + 8, 5)  # a worker more or less, and one idle connection
     assert len(plant.site.workers()) <= 4
