@@ -23,6 +23,7 @@ from connectors.sdk.tls import Tls
 
 T = TypeVar("T")
 _TICK = 0.1  # seconds after which a waiting reader looks whether the query was cancelled
+FIRST_BYTES = 128 * 1024
 _LINGER = 0.2  # seconds of silence after which the rows that are there are handed on
 _GOODBYE = 2.0
 _RAISED = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
@@ -47,7 +48,7 @@ class CopySession:
             raise asyncpg_error(error, "") from None
 
     def copy(self, select: str, think: float, silence: float, table: str) -> Generator[bytes]:
-        """The rows of a SELECT as CSV, in blocks of whole rows, a small one first.
+        """The rows of a SELECT as CSV, in blocks of whole rows, small ones first.
 
         `think`: seconds until the first row (statement_timeout and connect_timeout); `silence`: between rows
         (read_timeout). Closing the generator early ends the statement.
@@ -67,7 +68,9 @@ class CopySession:
                     heard, patience, setting = now, silence, "read_timeout"
                 if self._size and (ended or self._size >= self._wanted or now - heard > _LINGER):
                     block = b"".join(self._pieces)
-                    self._pieces, self._size, self._wanted = [], 0, MOST_BYTES // 2
+                    self._pieces, self._size = [], 0
+                    # Twice as large each time: what is read before the first rows are through is not much.
+                    self._wanted = min(max(2 * self._wanted, FIRST_BYTES), MOST_BYTES // 2)
                     yield block
                     heard = time.monotonic()
                 if ended:
