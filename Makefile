@@ -11,7 +11,7 @@ help:
 	@echo "make run      the demo plant and the server on 127.0.0.1:8080"
 	@echo "make test     all tests; starts the servers that it needs"
 	@echo "make check    format, lint, types, layers, docs"
-	@echo "make bench    the figures of README, measured here"
+	@echo "make bench    the figures of README, measured here; QUICK=1 only shows that all of it runs"
 	@echo "make format   rewrite the sources in the house format"
 	@echo "make lock     new lock files from pyproject.toml"
 
@@ -48,7 +48,7 @@ format: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.servers.install
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 lock:
 	$(BIN)/python -m pip install --quiet uv

@@ -25,7 +25,7 @@ from benchmarks import (
 )
 from benchmarks.machine import describe_machine
 from benchmarks.measure import ROOT, progress
-from benchmarks.report import Report
+from benchmarks.report import Report, summary
 from benchmarks.rig import Rig
 from tests.servers.process import ServerMissingError
 
@@ -69,6 +69,7 @@ def main() -> int:
         if directory is not None:
             directory.mkdir(parents=True, exist_ok=True)
     status = 0
+    reports: list[Report] = []
     with Rig(options.quick, pictures, options.tpch_state) as rig:
         for name in options.names or FIGURES:
             began = time.monotonic()
@@ -80,11 +81,13 @@ def main() -> int:
                 progress(f"{name} can't run here: {error}")
                 status = 1
                 continue
+            reports.append(report)
             progress(f"{name} took {time.monotonic() - began:.0f} s")
             text = report.markdown(machine)
             print(text, flush=True)
             if results is not None:
                 (results / f"{name}.md").write_text(text, "utf-8")
+    print(summary(reports), flush=True)
     return status
 
 

@@ -183,7 +183,7 @@ def plot(curve: Curve, path: Path) -> None:
     axes.set_ylabel(curve.up)
     if curve.base:
         axes.set_xscale("log", base=curve.base)
-    if curve.base == 2:
+    if curve.base != 10:
         axes.set_xticks(curve.points, [str(point) for point in curve.points])
     if curve.log_up:
         axes.set_yscale("log")

@@ -43,6 +43,15 @@ class Report:
         return "\n\n".join(parts) + "\n"
 
 
+def summary(reports: Sequence[Report]) -> str:
+    """All aims of a run in one table."""
+    table = Report("summary", "All aims of this run")
+    words = {True: "reached", False: "**missed**", None: ""}
+    rows = [[one.name, aim.wanted, aim.found, words[aim.reached]] for one in reports for aim in one.aims]
+    table.table(["figure", "aim", "found", ""], rows)
+    return f"# {table.title}\n\n{table.blocks[0]}\n"
+
+
 def ms(seconds: float) -> str:
     """Milliseconds, with as many digits as mean something."""
     value = seconds * 1000
