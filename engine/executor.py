@@ -17,6 +17,7 @@ from connectors.sdk.types import arrow_type
 from engine.encoders.direct_rows import MAX_ROWS, can_write, direct_rows
 from engine.encoders.encoding import Format
 from engine.encoders.rows import rows_sql
+from engine.encoders.workbook import MAX_TEXT, TOO_LONG
 from engine.encoders.writer import Sink, Writer
 from engine.errors import (
     EngineBugError,
@@ -282,6 +283,11 @@ def source_error(connection: str, error: BaseException) -> EngineError:
 def query_error(error: BaseException) -> EngineError:
     """DuckDB's error in our words. Its own text can quote rows, so only a binder's (which saw none) is passed on."""
     text = str(error)
+    if TOO_LONG in text:
+        return QueryValueError(
+            f"a text is longer than the {MAX_TEXT:,} characters that a cell of a workbook holds",
+            hint="cut it in the query (left(…)), or ask for another format",
+        )
     if isinstance(error, duckdb.OutOfMemoryException | MemoryError) or "failed to allocate" in text.lower():
         return MemoryLimitError(
             "the query needs more memory or spill space than a worker may have",

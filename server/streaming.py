@@ -134,7 +134,7 @@ class Streaming:
         prepared = await self._prepared(answer.query, context, gone)
         count = (await self._prepared(answer.count, context, gone), answer.count) if answer.count else None
         encoding = answer.encoding if answer.encoding.names else replace(answer.encoding, names=prepared.names)
-        if client.gzip and encoding.format is not Format.PARQUET:
+        if client.gzip and encoding.format not in (Format.PARQUET, Format.XLSX):
             encoding = replace(encoding, gzip=True)
         job = self._engine.run_job(
             prepared,

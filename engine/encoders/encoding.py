@@ -8,13 +8,14 @@ from typing import cast
 
 
 class Format(StrEnum):
-    """JSON and NDJSON and CSV are text, one piece per row; ARROW is an IPC stream; PARQUET one file."""
+    """JSON and NDJSON and CSV are text, one piece per row; ARROW is an IPC stream; PARQUET and XLSX are one file."""
 
     JSON = "json"
     NDJSON = "ndjson"
     CSV = "csv"
     ARROW = "arrow"
     PARQUET = "parquet"
+    XLSX = "xlsx"
 
 
 class NextLink(StrEnum):

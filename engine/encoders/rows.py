@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 from connectors.sdk.types import INTEGERS, decimal_parts
 from engine.encoders.encoding import Encoding, Format
+from engine.encoders.text import text_of
+from engine.encoders.workbook import row_sql
 
 _BARE = INTEGERS | {"BOOLEAN", "VARCHAR"}
 _BIG = {"BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT"}
@@ -26,8 +28,10 @@ def rows_sql(inner: str, encoding: Encoding, types: Sequence[str]) -> str:
     hidden = encoding.page.hidden if encoding.page else 0
     shown = len(types) - hidden
     names = [f"c{i}" for i in range(len(types))]
-    if encoding.bare:
-        text = names[0] if types[0] == "BLOB" else _text(names[0], types[0])
+    if encoding.format is Format.XLSX:
+        text = row_sql(list(zip(names[:shown], types[:shown], strict=True)))
+    elif encoding.bare:
+        text = names[0] if types[0] == "BLOB" else text_of(names[0], types[0])
     elif encoding.format is Format.CSV:
         cells = [_csv_cell(name, kind) for name, kind in zip(names[:shown], types[:shown], strict=True)]
         text = " || ',' || ".join(cells) + " || chr(13) || chr(10)"
@@ -57,10 +61,10 @@ def _quoted(text: str) -> str:
 
 def _json_value(name: str, kind: str, strings_for_numbers: bool) -> str:
     if strings_for_numbers and (kind in _BIG or decimal_parts(kind)):
-        return _text(name, kind)
+        return text_of(name, kind)
     decimal = decimal_parts(kind)
     if decimal == (38, 38):
-        return _text(name, kind)  # DuckDB writes it without a digit before the point, which is no number in JSON
+        return text_of(name, kind)  # DuckDB writes it without a digit before the point, which is no number in JSON
     if decimal is not None:
         # json_object writes narrow decimals through a double and loses their trailing zeros; wide ones it does not.
         return f"CAST({name} AS DECIMAL(38, {decimal[1]}))"
@@ -75,43 +79,11 @@ def _json_value(name: str, kind: str, strings_for_numbers: bool) -> str:
         )
     if kind.startswith(_NESTED) or kind.endswith("]"):
         return f"to_json({name})"
-    return _text(name, kind)
-
-
-def _text(name: str, kind: str) -> str:
-    """A value's text form, without quotes."""
-    match kind:
-        case "TIMESTAMP WITH TIME ZONE" | "TIMESTAMP" | "TIMESTAMP_S" | "TIMESTAMP_MS" | "TIMESTAMP_NS":
-            instant = f"CAST({name} AS TIMESTAMP)"
-            return f"replace(CAST({_in_calendar(instant)} AS VARCHAR), ' ', 'T') || 'Z'"
-        case "DATE":
-            return f"CAST({_in_calendar(name)} AS VARCHAR)"
-        case "BLOB":
-            return f"translate(base64({name}), '+/', '-_')"
-        case "FLOAT" | "DOUBLE":
-            return (
-                f"CASE WHEN isfinite({name}) THEN CAST({name} AS VARCHAR) WHEN isnan({name}) THEN 'NaN'"
-                f" WHEN {name} > 0 THEN 'INF' WHEN {name} < 0 THEN '-INF' END"
-            )
-    decimal = decimal_parts(kind)
-    if decimal is not None and decimal[0] == decimal[1]:
-        # DuckDB writes ".05" where all digits stand behind the point.
-        return f"regexp_replace(CAST({name} AS VARCHAR), '^(-?)[.]', '\\10.')"
-    return f"CAST({name} AS VARCHAR)"
-
-
-def _in_calendar(value: str) -> str:
-    """The value; an error for what has no form in any of our formats: infinity, years before 1 or after 9999."""
-    # A date is compared as the instant at which it begins.
-    return (
-        f"CASE WHEN {value} IS NULL OR {value} BETWEEN TIMESTAMP '0001-01-01' AND"
-        f" TIMESTAMP '9999-12-31 23:59:59.999999' THEN {value}"
-        " ELSE error('a date or time outside of the years 1 to 9999') END"
-    )
+    return text_of(name, kind)
 
 
 def _csv_cell(name: str, kind: str) -> str:
-    text = _text(name, kind)
+    text = text_of(name, kind)
     if kind in ("VARCHAR", "BLOB") or kind.startswith(_NESTED) or kind.endswith("]"):
         quoted = f"'\"' || replace({text}, '\"', '\"\"') || '\"'"
         needed = f"{text} = '' OR regexp_matches({text}, '[\",\\r\\n]')"

@@ -22,10 +22,11 @@ from connectors.sdk.scan import Value
 from engine.encoders.encoding import Encoding, Format, NextLink
 from engine.encoders.page_token import write_token
 from engine.encoders.rows import csv_header
+from engine.encoders.workbook import WorkbookFile
 from engine.errors import AnswerLimitError, DuplicateKeyError
 
 MAX_HELD_BYTES = 64 * 1024 * 1024
-_BINARY = (Format.ARROW, Format.PARQUET)
+_BINARY = (Format.ARROW, Format.PARQUET, Format.XLSX)
 
 
 class Sink(Protocol):
@@ -81,6 +82,7 @@ class Writer:
     _full: bool = False
     _ipc: Any | None = None
     _parquet: Any | None = None
+    _workbook: WorkbookFile | None = None
     _buffer: Any = field(default_factory=_Appended)
 
     def write(self, batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> None:
@@ -105,6 +107,8 @@ class Writer:
         if self._started:
             return
         self._started = True
+        if self.encoding.format is Format.XLSX:
+            self._workbook = WorkbookFile(self._buffer, self.encoding.names)
         if self._held is None:
             self.sink.head(self._head(empty))
         if self.encoding.format is Format.JSON:
@@ -203,6 +207,11 @@ class Writer:
         offsets, data = _offsets(column), column.buffers()[2]
         if batch.num_rows and data is not None:
             start, end = offsets[0], offsets[batch.num_rows]
+            if self._workbook is not None:
+                self._workbook.write(bytes(memoryview(data)[start:end]), batch.num_rows)
+                self.rows += batch.num_rows
+                self._drain()
+                return
             if self.encoding.single:
                 start, end = start + 2, offsets[1]  # without the separator and the opening brace
             elif self.encoding.format is Format.JSON and self.rows == 0:
@@ -216,6 +225,9 @@ class Writer:
             self._drain()
         elif self._parquet is not None:
             self._parquet.close()
+            self._drain()
+        elif self._workbook is not None:
+            self._workbook.close()
             self._drain()
         elif self.encoding.format is Format.JSON:
             page, tail = self.encoding.page, ""

@@ -14,6 +14,7 @@ CONTENT_TYPES: Mapping[Format, str] = {
     Format.CSV: "text/csv; charset=utf-8",
     Format.ARROW: "application/vnd.apache.arrow.stream",
     Format.PARQUET: "application/vnd.apache.parquet",
+    Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 # In the order in which a wildcard chooses.
 _NAMES: Mapping[str, Format] = {
@@ -25,6 +26,7 @@ _NAMES: Mapping[str, Format] = {
     "application/vnd.apache.arrow.stream": Format.ARROW,
     "application/vnd.apache.parquet": Format.PARQUET,
     "application/x-parquet": Format.PARQUET,
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": Format.XLSX,
 }
 
 
@@ -80,3 +82,11 @@ def _quality(name: str, ranges: list[tuple[str, float]]) -> tuple[float, int]:
             if media_range == wanted:
                 return quality, place
     return 0.0, len(ranges)
+
+
+def download_headers(chosen: Format, name: str) -> tuple[tuple[str, str], ...]:
+    """A name for the file that a browser keeps; workbooks only, the other formats are for programs."""
+    if chosen is not Format.XLSX:
+        return ()
+    plain = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-_.") else "_" for letter in name)
+    return (("Content-Disposition", f'attachment; filename="{plain or "rows"}.xlsx"'),)

@@ -21,7 +21,7 @@ from server.keyset import OrderTerm, behind, can_page, ordered, page_of, read_af
 from server.publications import key_columns
 from server.rest.conditions import conditions_tree
 from server.rest.errors import RestCombinationError, RestUnknownNameError
-from server.rest.formats import CONTENT_TYPES
+from server.rest.formats import CONTENT_TYPES, download_headers
 from server.rest.parser import OPTIONS
 from server.rest.request import RestRequest, SelectItem
 
@@ -92,7 +92,8 @@ def to_answer(
         limits=publication.limits,
         count=counted,
         count_header=TOTAL_COUNT if count else "",
-        headers=(("Preference-Applied", "count=exact"),) if count else (),
+        headers=((("Preference-Applied", "count=exact"),) if count else ())
+        + download_headers(chosen, publication.name),
     )
 
 

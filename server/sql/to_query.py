@@ -18,7 +18,7 @@ from engine.resolve import tables_of
 from server.answer import Answer, RequestContext
 from server.errors import BodyError
 from server.publications import readable_publications
-from server.rest.formats import CONTENT_TYPES, choose_format
+from server.rest.formats import CONTENT_TYPES, choose_format, download_headers
 
 PROTOCOL = "sql"
 Scalar = bool | int | float | str | None
@@ -62,6 +62,7 @@ def sql_answer(context: RequestContext, body: bytes, content_type: str, accept: 
         CONTENT_TYPES[chosen],
         tuple(publication.name for publication in used),
         limits=strictest([publication.limits for publication in used]),
+        headers=download_headers(chosen, "rows"),
     )
 
 

@@ -10,7 +10,7 @@ from tests.end_to_end.raw import exchange, get
 from tests.engine.workers import until
 from tests.servers.fault_proxy import Faults
 
-FORMATS = ["json", "ndjson", "csv", "arrow", "parquet"]
+FORMATS = ["json", "ndjson", "csv", "arrow", "parquet", "xlsx"]
 ODATA = "/odata/plant/far"
 
 

@@ -260,7 +260,7 @@ def test_keys_that_differ_in_one_part_are_different(session: duckdb.DuckDBPyConn
     assert len(json.loads(encoded(session, sql, page(100, NextLink.BODY, hidden=2)).text)["value"]) == 25
 
 
-@pytest.mark.parametrize("form", [Format.JSON, Format.NDJSON, Format.CSV, Format.ARROW, Format.PARQUET])
+@pytest.mark.parametrize("form", list(Format))
 def test_limits_break_an_answer_without_pages(session: duckdb.DuckDBPyConnection, form: Format) -> None:
     sql = "SELECT range AS a, md5(range::VARCHAR) AS b FROM range(200000)"
     encoding = Encoding(form, ("a", "b"), prefix="[", suffix="]")
