@@ -1,8 +1,8 @@
 """Let a source group: GROUP BY, DISTINCT and aggregates over tables of one connection, joins of them included.
 
-The whole subtree moves, so every part of it must be exact. What stands above the grouping stays in DuckDB: HAVING,
-ORDER BY, LIMIT, expressions over aggregates. AVG is asked for as SUM and COUNT. Sums of floats depend on the order of
-the rows and are never asked for.
+The whole subtree moves, so every part of it must be exact. What stands above the grouping stays in DuckDB: HAVING (a
+copy of what the source can do of it goes too), ORDER BY, LIMIT, expressions over aggregates. AVG is asked for as SUM
+and COUNT. Sums of floats depend on the order of the rows and are never asked for.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from engine.dialects.render import InexactError, render
 from engine.dialects.table import OPAQUE, Aggregate, Term
 from engine.group_estimates import estimated_groups, rows_joined_by_keys, values_of
 from engine.plan import Note, Plan
+from engine.rules.having import having_terms
 from engine.rules.relation import Reader, in_order, keys_of
 from engine.rules.rewrite import drop_unread, from_scan
 from engine.rules.scopes import scopes
@@ -30,6 +31,7 @@ _FUNCTIONS: dict[type[exp.Expr], str] = {
     exp.Count: "count", exp.Sum: "sum", exp.Min: "min", exp.Max: "max", exp.Avg: "avg",
 }  # fmt: skip
 _NOT_GROUPED = ("qualify", "windows", "laterals", "pivots", "sample")
+HAVING_SHARE = 0.01  # a guess: who asks for groups by a condition means the unusual ones
 _SPECIAL_GROUPS = ("rollup", "cube", "grouping_sets", "all", "totals")
 
 
@@ -109,7 +111,12 @@ class _Grouping:
         terms = [term for _, term in self._keys.values()]
         if not self._statement.outputs:
             raise InexactError("nothing to read")
-        scan = self._statement.scan(scan_id, self._relation.where, terms, rows=rows)
+        few: list[Term] = []
+        if condition is not None and self._keys:
+            grouped = frozenset(name for name, _ in self._keys.values())
+            few = having_terms(condition, self._statement.outputs, grouped, self._statement.context)
+            rows = None if rows is None else max(2, int(rows * HAVING_SHARE)) if few else rows
+        scan = self._statement.scan(scan_id, self._relation.where, terms, few, rows=rows)
         from_scan(select, scan_id)
         select.set("expressions", projections)
         select.set("group", None)

@@ -81,9 +81,17 @@ class Statement:
             self.outputs.append(output)
         return f"c{self.outputs.index(output)}"
 
-    def scan(self, scan_id: str, where: Sequence[exp.Expr], group: Sequence[Term] = (), *, rows: int | None) -> Scan:
-        """The scan that runs the statement. `where`: conditions over the items, all exact; `rows`: about how many
-        come back. The predicates of the items' own scans are added where they can be written."""
+    def scan(
+        self,
+        scan_id: str,
+        where: Sequence[exp.Expr],
+        group: Sequence[Term] = (),
+        having: Sequence[Term] = (),
+        *,
+        rows: int | None,
+    ) -> Scan:
+        """The scan that runs the statement. `where`: conditions over the items, all exact; `having`: over aggregates;
+        `rows`: about how many come back. Predicates of the items' own scans are added where they can be written."""
         values: list[Value | Param | None] = [v for output in self.outputs for v in output.term.values]
         sql = "SELECT " + ", ".join(f"{output.term.sql} AS c{index}" for index, output in enumerate(self.outputs))
         rest = [(self._tables_of(term), condition(term, self.context)) for term in where if not term.find(exp.Exists)]
@@ -106,6 +114,8 @@ class Statement:
         sql += f" WHERE {remaining}" if remaining else ""
         if group:
             sql += " GROUP BY " + ", ".join(self._grouped(term) for term in group)
+        if having:
+            sql += f" HAVING {_all(having, values)}"
         names = [item.scan.id for item in self.items] + all_inner_tables(where)
         estimates = [self._tables[name].row_estimate for name in names]
         read = None if None in estimates else sum(rows or 0 for rows in estimates)

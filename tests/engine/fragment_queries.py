@@ -92,13 +92,26 @@ class FragmentQueries:
             shown.append(f'{text} AS "a{index}"')
             outputs.append((f"a{index}", kind))
         group = " GROUP BY " + ", ".join(reference for reference, _ in keys) if keys else ""
-        having = f" HAVING {self.aggregate(columns, 'integer')[0]} {self.rng.choice(('>', '<='))} 2"
-        having = having if self.chance(0.25) else ""
+        having = f" HAVING {self.having(columns)}" if self.chance(0.4) else ""
         order = ""
         if self.chance(0.3):
             order = " ORDER BY " + ", ".join(str(i + 1) for i in range(len(shown)))
             order += self.rng.choice(("", " DESC", " LIMIT 3"))
         return f"SELECT {', '.join(shown)}{source}{where}{group}{having}{order}", outputs
+
+    def having(self, columns: Columns) -> str:
+        """Conditions on aggregates: what a source may do, and what it may not."""
+        numbers = [reference for reference, kind in columns if kind in ("integer", "decimal")]
+        terms = []
+        for _ in range(self.rng.randint(1, 2)):
+            text = self.aggregate(columns, "integer")[0]
+            if numbers and self.chance(0.6):
+                text = f"{self.rng.choice(('sum', 'sum', 'min', 'max', 'avg'))}({self.rng.choice(numbers)})"
+            terms.append(self.rng.choice((
+                f"{text} > 2", f"{text} <= 2", f"{text} <> 1", f"NOT {text} >= 40", f"{text} BETWEEN 1 AND 100.5",
+                f"7.25 < {text}", f"{text} IS NOT NULL", f"{text} + 1 > 3",
+            )))  # fmt: skip
+        return self.rng.choice((" AND ", " AND ", " OR ")).join(terms)
 
     def aggregate(self, columns: Columns, wanted: str = "") -> tuple[str, str]:
         numbers = [column for column in columns if column[1] in ("integer", "decimal")]

@@ -80,11 +80,44 @@ def test_a_source_without_sql_keeps_its_scan() -> None:
     assert fragments("SELECT count(*) FROM rest.orders") == ["[rest.orders]"]
 
 
+@pytest.mark.parametrize(
+    ("having", "pushed"),
+    [
+        ("sum(total) > 300", "(SUM(s0.total) > CAST(%s AS bigint))"),
+        ("sum(total) > 300.5 AND avg(total) < 7", "(SUM(s0.total) > CAST(%s AS numeric))"),
+        ("sum(customer) > 5", "(SUM(s0.customer) > CAST(%s AS bigint))"),
+        ("5 < count(*)", "(CAST(%s AS bigint) < COUNT(*))"),
+        ("count(*) BETWEEN 2 AND 3", "((COUNT(*) >= CAST(%s AS bigint)) AND (COUNT(*) <= CAST(%s AS bigint)))"),
+        ("max(day) >= DATE '2024-01-01'", "(MAX(s0.day) >= CAST(%s AS date))"),
+        ("min(status) > 'a'", ""),
+        ("count(*) > 2 OR sum(total) > 1", ""),
+        ("sum(total) > count(*)", ""),
+        ("sum(total) + 1 > 2", ""),
+        ("sum(weight) > 1", None),
+    ],
+)
+def test_conditions_on_one_aggregate_go_below_having_as_a_copy(having: str, pushed: str | None) -> None:
+    sql = f"SELECT customer FROM erp.orders GROUP BY customer HAVING {having}"
+    found = plan(sql).scans[0].fragment
+    assert (found is None) == (pushed is None)
+    if found is not None:
+        assert found.sql.replace('"', "").partition(" HAVING ")[2] == pushed
+        assert found.sql.count("%s") == len(found.parameters)
+        assert " WHERE " in rest(sql), "the whole condition is looked at again"
+
+
+def test_without_groups_there_is_nothing_to_leave_out() -> None:
+    assert fragments("SELECT sum(total) AS s FROM erp.orders HAVING count(*) > 2") == [
+        "SELECT SUM(s0.total) AS c0, COUNT(*) AS c1 FROM orders AS s0"
+    ]
+
+
 def test_having_order_and_expressions_over_groups_stay_in_duckdb() -> None:
     sql = "SELECT day, sum(total) / count(*) AS mean FROM erp.orders GROUP BY day HAVING count(*) > 2 ORDER BY 2"
     sql += " LIMIT 3"
     assert fragments(sql) == [
-        "SELECT s0.day AS c0, SUM(s0.total) AS c1, COUNT(*) AS c2 FROM orders AS s0 GROUP BY s0.day"
+        "SELECT s0.day AS c0, SUM(s0.total) AS c1, COUNT(*) AS c2 FROM orders AS s0 GROUP BY s0.day "
+        "HAVING (COUNT(*) > CAST(%s AS bigint))"
     ]
     assert rest(sql) == (
         "SELECT f0.c0 AS day, f0.c1 / f0.c2 AS mean FROM f0 AS f0 WHERE f0.c2 > 2 ORDER BY mean LIMIT 3"
