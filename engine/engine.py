@@ -129,13 +129,17 @@ class Engine:
         """The job that runs a prepared query and writes its answer."""
         limits = limits or Limits()
         now = datetime.now(UTC)
-        names = dict.fromkeys(prepared.plan.connections + (count[0].plan.connections if count else ()))
+        statement = prepared.statement(query.parameters, now)
+        counting = count[0].statement(count[1].parameters, now) if count else None
+        scans = [scan for one in (statement, counting) if one is not None for scan in one.scans]
+        # A source that is not asked need not be there.
+        names = dict.fromkeys(scan.connection for scan in scans if not scan.skipped)
         return Job(
             kind="run",
             run=run,
             connections={name: self.job_connection(catalog, name) for name in names},
-            statement=prepared.statement(query.parameters, now),
-            count=count[0].statement(count[1].parameters, now) if count else None,
+            statement=statement,
+            count=counting,
             encoding=encoding,
             max_rows=limits.max_rows,
             max_bytes=limits.max_bytes,

@@ -70,7 +70,7 @@ class Execution:
         statements = [s for s in (job.count, job.statement) if s is not None]
         try:
             for name, connector in self._connectors.items():
-                scans = sum(scan.connection == name for s in statements for scan in s.scans)
+                scans = sum(scan.connection == name and not scan.skipped for s in statements for scan in s.scans)
                 self._retries[name] = connector.retries()
                 self._begun[name] = datetime.now(UTC)
                 try:
@@ -103,7 +103,9 @@ class Execution:
     def _stream(self, scan: Scan, alone: bool = False) -> ScanStream:
         given = self._job.connections.get(scan.connection)
         budget = ScanBudget(given.max_rows, given.max_bytes, given.max_seconds) if given is not None else ScanBudget()
-        return ScanStream(scan, self._connectors[scan.connection], self._cancelled, budget=budget, alone=alone)
+        # Of a connection whose scans are all skipped there is no connector.
+        connector = self._connectors.get(scan.connection)
+        return ScanStream(scan, connector, self._cancelled, budget=budget, alone=alone)
 
     def _run_direct(self, writer: Writer) -> bool:
         """Write a small answer straight from its one scan; False (nothing is written) when DuckDB has to do it.

@@ -95,8 +95,11 @@ def native_statements(connectors: Mapping[str, Connector], scans: Sequence[Scan]
     """What each connector would send for each scan, with placeholders. A source that is away hides only its own."""
     found: list[dict[str, str | None]] = []
     for scan in scans:
-        if scan.fragment is not None:
+        if scan.fragment is not None and not scan.skipped:
             found.append({"scan": scan.id, "text": scan.fragment.sql, "problem": ""})
+            continue
+        if scan.skipped:
+            found.append({"scan": scan.id, "text": None, "problem": "not asked: a condition contradicts a constant"})
             continue
         try:
             text, problem = connectors[scan.connection].statement(scan.request()), ""

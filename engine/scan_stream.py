@@ -40,7 +40,7 @@ class ScanStream:
     def __init__(
         self,
         scan: Scan,
-        connector: Connector,
+        connector: Connector | None,
         cancelled: threading.Event,
         queue_bytes: int = QUEUE_BYTES,
         budget: ScanBudget = NO_BUDGET,
@@ -64,7 +64,7 @@ class ScanStream:
         self._budget = budget
         self._queue: deque[pa.RecordBatch] = deque()
         self._queued = 0
-        self._finished = False
+        self._finished = scan.skipped
         self._stopped = False
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -171,17 +171,22 @@ class ScanStream:
 
     def _open(self) -> Iterator[pa.RecordBatch]:
         """The source's batches: of its table, or of the fragment."""
+        if self.scan.skipped:
+            nothing: tuple[pa.RecordBatch, ...] = ()
+            return (batch for batch in nothing)
+        connector, fragment = self._connector, self.scan.fragment
+        assert connector is not None
         self.asked_at = self.asked_at or datetime.now(UTC)
-        fragment = self.scan.fragment
         if fragment is None:
-            return self._bounded(self._connector.scan(self.scan.request()))
-        if not isinstance(self._connector, SqlConnector):
-            raise EngineBugError(f"a {self._connector.kind} connection runs no fragments")
+            return self._bounded(connector.scan(self.scan.request()), connector)
+        if not isinstance(connector, SqlConnector):
+            raise EngineBugError(f"a {connector.kind} connection runs no fragments")
         columns = [(column.source, column.sql_type) for column in self.scan.columns]
-        return self._bounded(self._connector.query(fragment.sql, fragment.parameters, columns, small=fragment.small))
+        rows = connector.query(fragment.sql, fragment.parameters, columns, small=fragment.small)
+        return self._bounded(rows, connector)
 
-    def _bounded(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return bounded(batches, self._budget, tables_of(self.scan), self._connector.cancel)
+    def _bounded(self, batches: Iterator[pa.RecordBatch], connector: Connector) -> Iterator[pa.RecordBatch]:
+        return bounded(batches, self._budget, tables_of(self.scan), connector.cancel)
 
     def _fill(self) -> None:
         started = time.monotonic()

@@ -6,9 +6,9 @@ puts them in.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 
 from connectors.sdk.capabilities import NO_OPERATORS, Column, Support, Table
 from connectors.sdk.scan import AllOf, AnyOf, Comparison, Op, Predicate, ScanRequest, SortKey, TableName, Value
@@ -39,12 +39,21 @@ class KeysFrom:
 
 
 @dataclass(frozen=True, slots=True)
+class Guard:
+    """A condition over constants of the query: where it is not true, no row of the scan counts."""
+
+    constants: tuple[tuple[str, Value], ...]
+    predicate: Predicate
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
     """One table reference, or one fragment, read from one connection. Predicates, order, limit name source columns.
 
     `dialect`: the kind of its connector, where fragments can be made for it. `fragment`: what is read in place of a
     table; such a scan has no predicates, order or limit of its own. `row_estimate`: of the whole table.
-    `expected_rows`: about how many the scan will give, its filters and keys considered.
+    `expected_rows`: about how many the scan will give, its filters and keys considered. `guards` decide, once the
+    caller's values are known, whether it is `skipped`: the source isn't asked, and there are no rows.
     """
 
     id: str
@@ -60,6 +69,8 @@ class Scan:
     dialect: str = ""
     fragment: Fragment | None = None
     expected_rows: int | None = None
+    guards: tuple[Guard, ...] = ()
+    skipped: bool = False
 
     def request(self) -> ScanRequest:
         """What the connector is asked for."""
@@ -91,7 +102,43 @@ def bind(scans: Sequence[Scan], values: Sequence[Value | None]) -> tuple[Scan, .
     A value that is NULL or can't be converted exactly takes its comparison out of the scan; DuckDB still evaluates
     it. The scan's limit then goes too: it was allowed only because every filter was pushed.
     """
-    return tuple(_bind_scan(scan, values) for scan in scans)
+    return tuple(_guarded(_bind_scan(scan, values), values) for scan in scans)
+
+
+def _guarded(scan: Scan, values: Sequence[Value | None]) -> Scan:
+    if not scan.guards:
+        return scan
+    bound = [(guard, _bind(guard.predicate, values)) for guard in scan.guards]
+    skipped = any(b is not None and not _holds(b, dict(guard.constants)) for guard, b in bound)
+    return replace(scan, guards=(), skipped=skipped)
+
+
+def _holds(predicate: Predicate, constants: Mapping[str, Value]) -> bool:
+    """Whether a bound predicate over constants, which are never NULL, is true."""
+    if not isinstance(predicate, Comparison):
+        found = (_holds(term, constants) for term in predicate.terms)
+        return all(found) if isinstance(predicate, AllOf) else any(found)
+    one: Any = constants[predicate.column]
+    other: Any = predicate.values[0] if predicate.values else None
+    match predicate.op:
+        case Op.IN:
+            return one in predicate.values
+        case Op.IS_NULL:
+            return False
+        case Op.IS_NOT_NULL:
+            return True
+        case Op.EQ | Op.NE:
+            return bool((one == other) is (predicate.op is Op.EQ))
+        case Op.LT | Op.GE:
+            return bool((one < other) is (predicate.op is Op.LT))
+        case Op.GT | Op.LE:
+            return bool((one > other) is (predicate.op is Op.GT))
+        case Op.STARTS_WITH:
+            return str(one).startswith(str(other))
+        case Op.ENDS_WITH:
+            return str(one).endswith(str(other))
+        case Op.CONTAINS:
+            return str(other) in str(one)
 
 
 def _bind_scan(scan: Scan, values: Sequence[Value | None]) -> Scan:
@@ -175,6 +222,11 @@ def scan_to_json(scan: Scan) -> dict[str, object]:
         "keys_from": [[k.scan, k.column, k.target, k.cap] for k in scan.keys_from],
         "dialect": scan.dialect,
         "fragment": fragment_to_json(scan.fragment),
+        "guards": [
+            [[[name, to_json(value)] for name, value in g.constants], predicate_to_json(g.predicate)]
+            for g in scan.guards
+        ],
+        "skipped": scan.skipped,
         "expected_rows": scan.expected_rows,
     }
 
@@ -194,8 +246,15 @@ def scan_from_json(data: dict[str, object]) -> Scan:
         keys_from=tuple(KeysFrom(*k) for k in cast("list[tuple[str, str, str, int]]", data["keys_from"])),
         dialect=str(data["dialect"]),
         fragment=fragment_from_json(cast("dict[str, object] | None", data["fragment"])),
+        guards=tuple(_guard_from_json(*g) for g in cast("list[tuple[list[Any], Any]]", data["guards"])),
+        skipped=bool(data["skipped"]),
         expected_rows=cast("int | None", data["expected_rows"]),
     )
+
+
+def _guard_from_json(constants: list[Any], predicate: dict[str, object]) -> Guard:
+    found = tuple((str(name), cast("Value", from_json(value))) for name, value in constants)
+    return Guard(found, predicate_from_json(predicate))
 
 
 def tables_of(scan: Scan) -> str:

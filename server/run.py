@@ -113,7 +113,7 @@ class Run:
         counts: Counter[str] = Counter()
         for statement in (self.job.count, self.job.statement):
             if statement is not None:
-                counts |= Counter(scan.connection for scan in statement.scans)
+                counts |= Counter(scan.connection for scan in statement.scans if not scan.skipped)
         return dict(counts)
 
     def _note_sources(self) -> None:

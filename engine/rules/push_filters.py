@@ -42,7 +42,7 @@ def push_filters(plan: Plan, tables: Mapping[str, Table]) -> Plan:
         select = scope.expression
         if not isinstance(select, exp.Select) or not joins_are_plain(select):
             continue
-        for condition, aliases in _conditions(scope):
+        for condition, aliases in conditions(scope):
             named = {column.table for column in condition.find_all(exp.Column)}
             for alias in aliases:
                 if alias in named:
@@ -57,7 +57,7 @@ def push_filters(plan: Plan, tables: Mapping[str, Table]) -> Plan:
     return plan.with_scans(scans, notes)
 
 
-def _conditions(scope: Scope) -> list[tuple[exp.Expr, list[str]]]:
+def conditions(scope: Scope) -> list[tuple[exp.Expr, list[str]]]:
     """Each AND-term of a SELECT with the aliases whose rows it may drop early."""
     select = scope.expression
     own = list(sources_of(scope))
@@ -131,7 +131,7 @@ class _Pushing:
         if is_recursive(source) or not _arms_agree(source, condition, alias, self._tables):
             return
         for arm in inner_selects(source):
-            inner = _inside(condition, alias, source, arm)
+            inner = inside_of(condition, alias, source, arm)
             if inner is None:
                 continue
             own = [column for column in inner.find_all(exp.Column) if column.table in sources_of(arm)]
@@ -176,7 +176,7 @@ def _arms_agree(derived: Scope, condition: exp.Expr, alias: str, tables: Mapping
     return True
 
 
-def _inside(condition: exp.Expr, alias: str, derived: Scope, arm: Scope) -> exp.Expr | None:
+def inside_of(condition: exp.Expr, alias: str, derived: Scope, arm: Scope) -> exp.Expr | None:
     """The condition in terms of an arm's own columns; columns of other sources become unknown ones.
 
     None when no column of `alias` is a plain column inside.
