@@ -31,8 +31,8 @@ from connectors.sdk.capabilities import ConnectionCapabilities, Table
 from connectors.sdk.connector import ConnectorConfig, Stage
 from connectors.sdk.errors import ConfigurationError, ConnectorError, SourceUnavailableError
 from connectors.sdk.probe import reach, timed
-from connectors.sdk.scan import Op, ScanRequest, SortKey, TableName, Value
-from connectors.sdk.select import Dialect, SqlColumn, SqlTable
+from connectors.sdk.scan import Comparison, Op, ScanRequest, SortKey, TableName, Value
+from connectors.sdk.select import SYMBOL, Dialect, SqlColumn, SqlTable, like_pattern
 from connectors.sdk.sessions import Sessions, has_news
 from connectors.sdk.sql import Reading, SqlConnector
 from connectors.sdk.text_rows import text_batches
@@ -108,7 +108,27 @@ def _plain_decimal(value: Decimal, mapping: object = None) -> str:
     return format(value, "f")
 
 
-DIALECT = Dialect(_quote, _read, _compared, lambda column: "%s", _adapt, _nulls, infinities=False, nan=False)
+def _special(name: str, column: SqlColumn, comparison: Comparison) -> tuple[str, Sequence[object]] | None:
+    """A constant that the column's character set doesn't have is an error to MySQL: the column is converted then.
+
+    `utf8mb4_bin` takes more texts for equal only where they differ in blanks at the end; to LIKE those count too.
+    """
+    collation, op = column.column.collation, comparison.op
+    values = [value for value in comparison.values if isinstance(value, str)]
+    if not collation or all(catalog.holds(collation, value) for value in values):
+        return None
+    bytewise = "utf8mb4_nopad_bin" if column.column.binary_text else "utf8mb4_bin"
+    left = f"CONVERT({name} USING utf8mb4) COLLATE {bytewise}"
+    if op is Op.IN:
+        return f"{left} IN ({', '.join(['%s'] * len(values))})", values
+    if op in SYMBOL:
+        return f"{left} {SYMBOL[op]} %s", values
+    return f"{left} LIKE %s ESCAPE '!'", [like_pattern(op, values[0])]
+
+
+DIALECT = Dialect(
+    _quote, _read, _compared, lambda column: "%s", _adapt, _nulls, infinities=False, nan=False, special=_special
+)
 _ENCODERS: dict[Any, Any] = {**encoders, Decimal: _plain_decimal}
 
 

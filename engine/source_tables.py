@@ -28,6 +28,7 @@ def table_to_json(table: Table) -> dict[str, object]:
                 "orders": column.orders,
                 "binary_text": column.binary_text,
                 "comment": column.comment,
+                **({"collation": column.collation} if column.collation else {}),
                 **_column_statistics(column),
             }
             for column in table.columns
@@ -91,6 +92,7 @@ def _table_from_text(text: bytes) -> Table:
                 orders=column["orders"],
                 binary_text=column["binary_text"],
                 comment=column["comment"],
+                collation=column.get("collation", ""),
                 **column.get("statistics", {}),
             )
             for column in data["columns"]

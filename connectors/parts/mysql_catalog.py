@@ -149,6 +149,7 @@ def _column(row: tuple[Any, ...], rules: Rules) -> SqlColumn:
         orders=ordered and not (dated and rules.zero_dates_are_null),
         binary_text=sql_type == "VARCHAR" and data_type in _TEXT and _is_bytewise(collation or ""),
         comment=comment or "",
+        collation=(collation or "") if sql_type == "VARCHAR" else "",
     )
     return SqlColumn(column, native, naive)
 
@@ -182,6 +183,19 @@ def _is_sorted_whole(column_type: str) -> bool:
     """Whether the source sorts and groups by all of a text: it looks at the first max_sort_length bytes."""
     match = re.match(r"(?:var)?char\((\d+)\)", column_type)
     return match is not None and int(match[1]) * 4 <= MAX_SORT_LENGTH
+
+
+def holds(collation: str, text: str) -> bool:
+    """Whether the character set of a collation is known to have every sign of a text. Half a surrogate pair is in
+    none, and is decided elsewhere."""
+    character_set = collation.partition("_")[0]
+    if text.isascii() or character_set == "utf8mb4" or any("\ud800" <= sign <= "\udfff" for sign in text):
+        return True
+    if character_set in ("utf8mb3", "utf8", "ucs2"):
+        return max(text) <= "\uffff"
+    if character_set == "latin1":
+        return all(sign.encode("cp1252", "ignore") for sign in text)
+    return character_set in ("utf16", "utf16le", "utf32")
 
 
 def _text_operators(data_type: str, collation: str, character_set: str) -> Mapping[Op, Support]:

@@ -26,6 +26,7 @@ class Column:
 
     `orders`: the source sorts this column exactly as DuckDB does (binary collation for text), NULLs placed as asked.
     `binary_text`: text equality and grouping at the source are byte-exact (case, accents, padding).
+    `collation`: the source's own name of how it compares a text, where its dialect has to know it.
 
     The rest are statistics: guesses that may be old, good for choosing between right plans, never for an answer.
     `distinct_estimate`: how many values. `null_fraction`: which share of the rows is NULL. `minimum`, `maximum`: of
@@ -44,6 +45,7 @@ class Column:
     null_fraction: float | None = None
     minimum: float | None = field(default=None, repr=False)
     maximum: float | None = field(default=None, repr=False)
+    collation: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,10 +146,14 @@ def _comparison(dialect: Dialect, column: SqlColumn, comparison: Comparison, par
     if op in SYMBOL:
         parameters.append(dialect.adapt(value, column))
         return f"{left} {SYMBOL[op]} {dialect.bound(column)}"
-    text = str(value).replace("!", "!!").replace("%", "!%").replace("_", "!_")
-    pattern = {Op.STARTS_WITH: f"{text}%", Op.ENDS_WITH: f"%{text}", Op.CONTAINS: f"%{text}%"}[op]
-    parameters.append(dialect.adapt(pattern, column))
+    parameters.append(dialect.adapt(like_pattern(op, str(value)), column))
     return f"{left} LIKE {dialect.bound(column)} ESCAPE '!'"
+
+
+def like_pattern(op: Op, text: str) -> str:
+    """The pattern, with the escape `!`, of what starts with, ends with or contains a text."""
+    text = text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+    return {Op.STARTS_WITH: f"{text}%", Op.ENDS_WITH: f"%{text}", Op.CONTAINS: f"%{text}%"}[op]
 
 
 @dataclass(frozen=True, slots=True)

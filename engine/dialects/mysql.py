@@ -12,7 +12,6 @@ from __future__ import annotations
 from connectors.sdk import Column, Op, Support
 from engine.dialects.entries import (
     AVERAGES,
-    COMPARED,
     COUNTS,
     LOGIC,
     MOMENTS,
@@ -26,7 +25,7 @@ from engine.dialects.entries import (
     mixed_numbers,
     parts,
 )
-from engine.dialects.table import LONG, OPAQUE, ROUGH, SAME, DialectTable, Operation
+from engine.dialects.table import COLLATED, LEGACY, LONG, OPAQUE, ROUGH, SAME, TEXTS, DialectTable, Operation
 
 _BYTES = "CAST(CONVERT({%d} USING utf8mb4) AS BINARY)"
 _SIGNS = "CONVERT({0} USING utf8mb4) COLLATE utf8mb4_bin"  # LIKE compares sign by sign, and never pads
@@ -67,9 +66,14 @@ def _read(column: Column) -> str | None:
 
 
 def _text(column: Column) -> str:
-    """Of a collation that compares bytes, else ROUGH. Other character sets than Unicode have no order there."""
+    """Of a collation that compares bytes, else ROUGH.
+
+    A constant that a column's character set doesn't have is an error to MySQL, so all but utf8mb4 is converted.
+    """
     if column.operators.get(Op.EQ) is None:
         return OPAQUE
+    if not column.collation.startswith("utf8mb4_"):
+        return LEGACY
     if column.binary_text and column.operators.get(Op.LT) is Support.EXACT:
         return "text" if column.orders else LONG
     return ROUGH
@@ -91,7 +95,7 @@ for _kind in ("text", LONG):
         ("contains", (_kind, "text")): Operation("(LOCATE({1}, {0}) > 0)"),
     }
 _CUT: Entries = {}
-for _kind in ("text", LONG, ROUGH):
+for _kind in ("text", LONG, ROUGH, LEGACY):
     _CUT |= {
         ("length", (_kind,)): Operation("CHAR_LENGTH({0})", result="integer", sql_type="BIGINT"),
         ("left", (_kind, "integer")): Operation("LEFT({0}, {1})", result="", sql_type=SAME),
@@ -99,19 +103,20 @@ for _kind in ("text", LONG, ROUGH):
         ("substring", (_kind, "integer", "integer")): Operation("SUBSTRING({0}, {1}, {2})", result="", sql_type=SAME),
         ("substring_from", (_kind, "integer")): Operation("SUBSTRING({0}, {1})", result="", sql_type=SAME),
     }
-_ROUGH: Entries = {
-    **{
-        (op, pair): Operation(f"({_BYTES % 0} {sign} {_BYTES % 1})")
-        for op, sign in COMPARED.items()
-        for pair in ((ROUGH, "text"), ("text", ROUGH))
-        if op in ("eq", "ne")
-    },
-    ("like", (ROUGH, "text")): Operation(f"({_SIGNS} LIKE {{1}} ESCAPE '!')"),
-    ("like_plain", (ROUGH, "text")): Operation(f"({_SIGNS} LIKE {_PLAIN_PATTERN} ESCAPE '!')"),
-    ("starts_with", (ROUGH, "text")): Operation(f"(LEFT({_BYTES % 0}, LENGTH({{1}})) = {_BYTES % 1})"),
-    ("ends_with", (ROUGH, "text")): Operation(f"(RIGHT({_BYTES % 0}, LENGTH({{1}})) = {_BYTES % 1})"),
-    ("contains", (ROUGH, "text")): Operation(f"(LOCATE({_BYTES % 1}, {_BYTES % 0}) > 0)"),
-}
+_ROUGH: Entries = {}
+for _kind in COLLATED:
+    _SAME_BYTES = f"{_BYTES % 0} = {_BYTES % 1}"
+    # The plain comparison is weaker, and an index helps with it.
+    _EQUAL = f"({{0}} = {{1}} AND {_SAME_BYTES})" if _kind == ROUGH else f"({_SAME_BYTES})"
+    _ROUGH |= {
+        **{("eq", pair): Operation(_EQUAL) for pair in ((_kind, "text"), ("text", _kind))},
+        **{("ne", pair): Operation(f"(NOT ({_SAME_BYTES}))") for pair in ((_kind, "text"), ("text", _kind))},
+        ("like", (_kind, "text")): Operation(f"({_SIGNS} LIKE {{1}} ESCAPE '!')"),
+        ("like_plain", (_kind, "text")): Operation(f"({_SIGNS} LIKE {_PLAIN_PATTERN} ESCAPE '!')"),
+        ("starts_with", (_kind, "text")): Operation(f"(LEFT({_BYTES % 0}, LENGTH({{1}})) = {_BYTES % 1})"),
+        ("ends_with", (_kind, "text")): Operation(f"(RIGHT({_BYTES % 0}, LENGTH({{1}})) = {_BYTES % 1})"),
+        ("contains", (_kind, "text")): Operation(f"(LOCATE({_BYTES % 1}, {_BYTES % 0}) > 0)"),
+    }
 _NUMBERS: Entries = {
     **{("abs", (kind,)): Operation("ABS({0})", result="", sql_type=SAME) for kind in NUMBERS},
     **{("sign", (kind,)): Operation("SIGN({0})", result="integer", sql_type="TINYINT") for kind in NUMBERS},
@@ -124,7 +129,7 @@ _NUMBERS: Entries = {
         for kind in NUMBERS
     },
     ("to_integer", ("decimal",)): Operation("CAST(ROUND({0}) AS SIGNED)", result="integer"),
-    ("to_text", ("integer",)): Operation("CAST({0} AS CHAR)", result=ROUGH),
+    ("to_text", ("integer",)): Operation("CAST({0} AS CHAR)", result=LEGACY),
 }
 _DATES: Entries = {
     **parts(_PARTS, MOMENTS),
@@ -146,7 +151,7 @@ MYSQL = DialectTable(
     name="mysql",
     placeholder="%s",
     quote=_quote,
-    columns=frozenset({*NUMBERS, *MOMENTS, "float", "text", LONG, ROUGH}),
+    columns=frozenset({*NUMBERS, *MOMENTS, "float", *TEXTS}),
     keys=frozenset({*NUMBERS, *MOMENTS, "text"}),
     # A bare constant takes the column's side of a comparison, its collation included.
     bound=lambda kind: _TYPES.get(kind, "%s"),

@@ -20,7 +20,7 @@ from connectors.sdk import Value
 from connectors.sdk.types import decimal_parts, family
 from engine.conversions import convert, from_text
 from engine.dialects.entries import COMPARED, IS_EQUAL, NUMBERS
-from engine.dialects.table import CONDITION, LONG, ROUGH, SAME, TEXTS, DialectTable, Term
+from engine.dialects.table import COLLATED, CONDITION, SAME, TEXTS, DialectTable, Term
 from engine.fragments import Param
 
 UNTYPED = "untyped"  # the family of a string literal: it takes the type of what it is compared with
@@ -58,13 +58,13 @@ def operation(name: str, operands: Sequence[Term], context: Context, **sizes: in
         raise InexactError(f"{name} of {' and '.join(families)} is not on {dialect.name}'s list")
     if not all(operand.exact for operand in operands):
         raise InexactError(f"{name} of what is true of too many rows")
-    if ROUGH in families and sum(not operand.is_constant for operand in operands) > 1:
+    if any(kind in COLLATED for kind in families) and sum(not operand.is_constant for operand in operands) > 1:
         # MariaDB's semi joins found none of 26 rows by equal bytes of two columns.
         raise InexactError("columns of a collation that takes different texts for equal")
     ordered = all(operand.ordered for operand in operands)
     if name in _ORDERING and not ordered:
         raise InexactError(f"the source does not order these {families[0]} values as DuckDB does")
-    if name in _COUNTING and not (ordered or families[0] == ROUGH):
+    if name in _COUNTING and not (ordered or families[0] in COLLATED):
         raise InexactError("the source may not count characters as DuckDB does")
     sqls = [operand.sql for operand in operands]
     if name in COMPARED and families[0] == families[-1] and families[0] in ("text", "date"):
@@ -145,7 +145,7 @@ def _taken(operand: Term, other: Term, context: Context) -> Term:
 
 def typed_text(literal: Term, kind: str, context: Context) -> Term:
     """A string literal as a constant of a family. Raises InexactError."""
-    kind = "text" if kind in (LONG, ROUGH) else kind
+    kind = "text" if kind in TEXTS else kind
     wanted = {"text": "VARCHAR", "timestamptz": "TIMESTAMP WITH TIME ZONE"}.get(kind, kind).upper()
     value = from_text(str(literal.values[0]), wanted) if kind in CAST_FAMILIES else None
     if value is None:

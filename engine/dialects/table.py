@@ -13,7 +13,9 @@ CONDITION = "condition"  # the family of comparisons and what AND, OR, NOT make 
 OPAQUE = "opaque"  # of a column of which only NULL can be told
 LONG = "long text"  # byte for byte text that is too long for the source to sort or group by
 ROUGH = "rough text"  # text whose own collation takes some different texts for equal
-TEXTS = ("text", LONG, ROUGH)
+LEGACY = "converted text"  # the same, in a character set that has to be converted before it is compared
+TEXTS = ("text", LONG, ROUGH, LEGACY)
+COLLATED = (ROUGH, LEGACY)
 SAME = "="  # of an Operation's `sql_type`: the type of its first operand
 
 
@@ -127,7 +129,7 @@ class DialectTable:
         form = None if is_mapped(table, column) else self.read(column)
         sql = (form or "{0}").format(f"{alias}.{self.quote(column.name)}")
         kind = self._family(column)
-        if kind not in self.columns or (form is None and kind != ROUGH):
+        if kind not in self.columns or (form is None and kind not in COLLATED):
             tells_null = column.operators.get(Op.IS_NULL) is Support.EXACT
             return Term(sql, (), OPAQUE, sql_type=column.sql_type, readable=form is not None, tells_null=tells_null)
         digits, scale = decimal_parts(column.sql_type) or (0, 0)

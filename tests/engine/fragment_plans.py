@@ -39,6 +39,7 @@ def catalog() -> WorkspaceCatalog:
                     operators={Op.IS_NULL: Support.EXACT, Op.EQ: Support.INEXACT} if column == "note" else EXACT,
                     orders=True,
                     binary_text=column != "note",
+                    collation="utf8mb4_general_ci" if column == "note" else "utf8mb4_nopad_bin",
                 )
                 for column, kind in columns.items()
             )
