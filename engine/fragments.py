@@ -6,7 +6,7 @@ of the query and of the caller are parameters, in the order of its placeholders.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from typing import cast
@@ -27,11 +27,23 @@ class Param:
 
 
 @dataclass(frozen=True, slots=True)
+class KeysAt:
+    """Where a fragment's statement takes one more condition, below its grouping: at this place of the text, behind so
+    many of its parameters. `filtered`: a WHERE stands before it. `columns`: by output column what it is there."""
+
+    place: int
+    parameters: int
+    filtered: bool
+    columns: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Fragment:
     """`sql`: in the connection's dialect, its output columns named as the scan's. `placeholder`: the dialect's.
     `tables`: that it reads. `lookups`: output columns that take the keys of a join. `rows_read`: about how many rows
     the source goes through, None: unknown. `small`: few rows come back. `values`: how many different ones output
-    columns are expected to have, where that is known."""
+    columns are expected to have, where that is known. `keys_at`: None where keys may only stand around the statement.
+    `most_keys`: that its tables take well."""
 
     sql: str
     parameters: tuple[Value | Param | None, ...]
@@ -41,6 +53,8 @@ class Fragment:
     rows_read: int | None = None
     small: bool = False
     values: tuple[tuple[str, int], ...] = ()
+    keys_at: KeysAt | None = None
+    most_keys: int = 10_000
 
     def bound(self, values: Sequence[Value | None]) -> Fragment:
         """With the caller's values in place of `Param`s. Raises ParameterValueError."""
@@ -50,10 +64,21 @@ class Fragment:
         return replace(self, parameters=tuple(found))
 
     def restricted(self, column: str, values: Sequence[Value]) -> Fragment:
-        """Only the rows whose `column` is one of the values: the keys of a join."""
+        """Only the rows whose `column` is one of the values: the keys of a join.
+
+        They go into the statement, below its grouping, where they certainly reach its tables. Not below a LIMIT: it
+        would cut other rows.
+        """
         marks = ", ".join([self.placeholder] * len(values))
+        at = self.keys_at
+        if at is not None and column in at.columns and " LIMIT " not in self.sql[at.place :]:
+            text = f"{' AND' if at.filtered else ' WHERE'} {at.columns[column]} IN ({marks})"
+            sql = self.sql[: at.place] + text + self.sql[at.place :]
+            parameters = (*self.parameters[: at.parameters], *values, *self.parameters[at.parameters :])
+            moved = KeysAt(at.place + len(text), at.parameters + len(values), True, at.columns)
+            return replace(self, sql=sql, parameters=parameters, keys_at=moved)
         sql = f"SELECT * FROM ({self.sql}) AS f WHERE {column} IN ({marks})"  # noqa: S608 - rendered, values apart
-        return replace(self, sql=sql, parameters=(*self.parameters, *values))
+        return replace(self, sql=sql, parameters=(*self.parameters, *values), keys_at=None)
 
 
 def typed(value: Value | None, sql_type: str) -> Value | None:
@@ -78,6 +103,7 @@ def fragment_to_json(fragment: Fragment | None) -> dict[str, object] | None:
     """JSON form of a bound or unbound fragment."""
     if fragment is None:
         return None
+    at = fragment.keys_at
     return {
         "sql": fragment.sql,
         "parameters": [
@@ -90,6 +116,8 @@ def fragment_to_json(fragment: Fragment | None) -> dict[str, object] | None:
         "rows_read": fragment.rows_read,
         "small": fragment.small,
         "values": [list(pair) for pair in fragment.values],
+        "most_keys": fragment.most_keys,
+        "keys_at": None if at is None else [at.place, at.parameters, at.filtered, dict(at.columns)],
     }
 
 
@@ -97,6 +125,7 @@ def fragment_from_json(data: dict[str, object] | None) -> Fragment | None:
     """Inverse of `fragment_to_json`."""
     if data is None:
         return None
+    at = cast("tuple[int, int, bool, dict[str, str]] | None", data["keys_at"])
     return Fragment(
         sql=str(data["sql"]),
         parameters=tuple(
@@ -109,4 +138,6 @@ def fragment_from_json(data: dict[str, object] | None) -> Fragment | None:
         rows_read=cast("int | None", data["rows_read"]),
         small=bool(data["small"]),
         values=tuple((name, number) for name, number in cast("list[tuple[str, int]]", data["values"])),
+        keys_at=None if at is None else KeysAt(*at),
+        most_keys=cast(int, data["most_keys"]),
     )

@@ -29,6 +29,7 @@ EARLY = ((5_000, 20), (20_000, 100))  # up to so many rows leave in pieces of th
 QUEUE_BYTES = 8 * 1024 * 1024
 NO_BUDGET = ScanBudget()
 ALONE_BYTES, ALONE_ROWS = 512 * 1024, 40_000
+MOST_KEYS = 50_000  # PostgreSQL counts a statement's parameters with 16 bits
 
 
 class ScanStream:
@@ -140,11 +141,14 @@ class ScanStream:
                 self._changed.notify_all()
 
     def restrict(self, keys: KeysFrom, values: tuple[Value, ...]) -> None:
-        """Before `start`: ask the source for these keys only; none at all: don't ask it."""
-        self.keys += len(values)
+        """Before `start`: ask the source for these keys only; none at all: don't ask it. More than a statement takes,
+        those of other columns included, are left out: DuckDB joins anyway."""
         if not values:
             self._finished = True
             return
+        if self.keys + len(values) > MOST_KEYS:
+            return
+        self.keys += len(values)
         if self.scan.fragment is not None:
             self.scan = replace(self.scan, fragment=self.scan.fragment.restricted(keys.target, values))
             return

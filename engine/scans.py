@@ -92,7 +92,7 @@ def described(scan: Scan) -> Table:
         )
         for c in scan.columns
     )
-    key_lookup = 10_000 if lookups else 0
+    key_lookup = scan.fragment.most_keys if lookups else 0
     return Table(scan.table, columns, key_lookup=key_lookup, row_estimate=scan.row_estimate)
 
 

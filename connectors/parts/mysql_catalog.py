@@ -89,7 +89,7 @@ def table_of(name: TableName, found: Rows, columns: Rows, keys: Rows, foreign: R
         keys=_keys(keys),
         foreign_keys=_foreign_keys(foreign),
         limit=True,
-        key_lookup=10_000,
+        key_lookup=50_000,
         row_estimate=int(rows) if rows is not None else None,
         comment="" if kind == "VIEW" else comment or "",
         naive_timestamps=tuple(entry.column.name for entry in described if entry.naive),

@@ -116,7 +116,7 @@ def table_of(
         keys=tuple(dict.fromkeys(found)),
         foreign_keys=tuple(foreign),
         limit=True,
-        key_lookup=10_000,
+        key_lookup=50_000,
         row_estimate=rows if rows >= 0 else None,
         comment=columns[0][8] or "",
         naive_timestamps=tuple(entry.column.name for entry in described if entry.naive),

@@ -1,6 +1,6 @@
 """Which columns take keys from which: (a, b) when values of b that are none of a's do not count in the answer.
 
-Three kinds of terms say so.
+Three kinds of terms say so; what is equal to b by an inner equality takes b's keys too.
 
 - An equality of a join, or of WHERE: it rejects NULL and what finds no partner. An outer or anti join says it of its
   null-supplied (or probed) side only.
@@ -19,6 +19,7 @@ from sqlglot import exp
 from sqlglot.optimizer.scope import Scope
 
 from connectors.sdk import Table
+from connectors.sdk.types import family
 from engine.predicates import conjuncts
 from engine.rules.scopes import (
     column_origin,
@@ -28,9 +29,11 @@ from engine.rules.scopes import (
     passes_filters,
     sources_of,
 )
+from engine.source_tables import our_names
 
 Place = tuple[Scope, exp.Column]
 Pair = tuple[str, str, str, str]
+MOST_EQUAL = 32  # columns in one chain of equalities: pairs grow with the square
 _MANY_GROUPS = ("rollup", "cube", "grouping_sets", "all", "totals")
 
 
@@ -39,7 +42,7 @@ def key_pairs(all_scopes: list[Scope], tables: Mapping[str, Table]) -> Iterator[
     for scope in all_scopes:
         if not isinstance(scope.expression, exp.Select) or not joins_are_plain(scope.expression):
             continue
-        for (scope_a, a), (scope_b, b) in _equalities(scope):
+        for (scope_a, a), (scope_b, b) in _equalities(scope, tables):
             origin = column_origin(scope_a, a)
             if origin is not None and origin[0] in tables:
                 for target in filter_targets(scope_b, b, all_scopes):
@@ -47,31 +50,71 @@ def key_pairs(all_scopes: list[Scope], tables: Mapping[str, Table]) -> Iterator[
                         yield (*origin, *target)
 
 
-def _equalities(scope: Scope) -> Iterator[tuple[Place, Place]]:
+def _equalities(scope: Scope, tables: Mapping[str, Table]) -> Iterator[tuple[Place, Place]]:
     select = scope.expression
     own = set(sources_of(scope))
-    where = select.args.get("where")
-    for term in conjuncts(where.this if where else None):
-        yield from _both_ways(scope, term, own)
-        yield from _semi_join(scope, term)
-    inner = _null_rejected(where)
+    terms = conjuncts(select.args["where"].this if select.args.get("where") else None)
+    inner = [(term, own) for term in terms]
+    outer: list[tuple[exp.Expr, set[str]]] = []
+    rejected = _null_rejected(select.args.get("where"))
     from_ = select.args.get("from_")
     before = {from_.this.alias_or_name} if from_ is not None else set()
     for join in select.args.get("joins") or []:
         side = str(join.args.get("side") or "").upper()
         kind = str(join.args.get("kind") or "").upper()
         this = {join.this.alias_or_name}
-        if kind == "ANTI" or (side == "LEFT" and not this & inner):
-            restricted = this
+        on = conjuncts(join.args.get("on"))
+        if kind == "ANTI" or (side == "LEFT" and not this & rejected):
+            outer += [(term, this) for term in on]
         elif side == "RIGHT":
-            restricted = set(before)
-        elif side == "FULL":
-            restricted = set()
-        else:
-            restricted = before | this
-        for term in conjuncts(join.args.get("on")):
-            yield from _both_ways(scope, term, restricted)
+            outer += [(term, set(before)) for term in on]
+        elif side != "FULL":
+            inner += [(term, before | this) for term in on]
         before |= this
+    classes = _classes(scope, inner, tables)
+    for term, restricted in inner:
+        for one, (holder, other) in _both_ways(scope, term, restricted):
+            for same in classes.get((other.table, other.name), [other]):
+                if one[0] is not scope or one[1].table != same.table:
+                    yield one, (holder, same)
+    for term, restricted in outer:
+        yield from _both_ways(scope, term, restricted)
+    for term in terms:
+        for one, (holder, other) in _semi_join(scope, term):
+            for same in classes.get((other.table, other.name), [other]) if holder is scope else [other]:
+                yield one, (holder, same)
+
+
+def _classes(
+    scope: Scope, terms: list[tuple[exp.Expr, set[str]]], tables: Mapping[str, Table]
+) -> dict[tuple[str, str], list[exp.Column]]:
+    """By column: those of the scope that inner equalities make equal to it, itself among them.
+
+    Of one family only: 5 = '05' and 5 = '5', but '05' is not '5'.
+    """
+    found: dict[tuple[str, str], list[exp.Column]] = {}
+    for term, restricted in terms:
+        for one, other in _sides(term):
+            if one.table in restricted and other.table in restricted:
+                kind = _family(scope, one, tables)
+                if kind and kind == _family(scope, other, tables):
+                    mine = found.setdefault((one.table, one.name), [one])
+                    theirs = found.setdefault((other.table, other.name), [other])
+                    if mine is not theirs and len(mine) + len(theirs) <= MOST_EQUAL:
+                        mine += theirs
+                        for column in theirs:
+                            found[column.table, column.name] = mine
+    return found
+
+
+def _family(scope: Scope, column: exp.Column, tables: Mapping[str, Table]) -> str:
+    origin = column_origin(scope, column)
+    if origin is None or origin[0] not in tables:
+        return ""
+    table = tables[origin[0]]
+    return next(
+        (family(c.sql_type) for c, n in zip(table.columns, our_names(table), strict=True) if n == origin[1]), ""
+    )
 
 
 def _null_rejected(where: exp.Expr | None) -> set[str]:

@@ -1,8 +1,8 @@
 """Give a large scan the distinct keys of the small side that it is joined with: IN instead of a whole table.
 
-The keys are found at run time: the small scan is read first, and when it has no more than `KEY_CAP` rows, its values
-go to the large scan as one more predicate. When it has more, both are read whole, as without the rule. A set of no
-keys reads nothing. Chained: keys found by one join may feed the next scan.
+The keys are found at run time: the small scan is read first, and when it has no more rows than a cap, its values go
+to the large scan as one more predicate. When it has more, both are read whole, as without the rule. A set of no keys
+reads nothing. Chained: keys found by one join may feed the next scan.
 
 Which columns may take keys from which, and why that is safe, is `key_pairs`.
 """
@@ -28,6 +28,8 @@ from engine.rules.scopes import scopes
 from engine.scans import KeysFrom, Scan
 
 KEY_CAP = 10_000
+MOST_CAP = 50_000  # what a statement takes
+TARGET_SHARE = 20  # more keys than KEY_CAP only for a target with so many times as many rows
 FAMILIES = frozenset({"integer", "text", "uuid", "date"})
 
 
@@ -36,19 +38,13 @@ def push_join_keys(plan: Plan, tables: Mapping[str, Table]) -> Plan:
     rows = {scan.id: estimated_rows(scan, tables[scan.id]) for scan in plan.scans}
     by_id = {scan.id: scan for scan in plan.scans}
     edges: dict[str, list[KeysFrom]] = {}
-    notes = []
+    steps: set[str] = set()  # small scans that wait for keys only to have fewer of their own
     pairs = dict.fromkeys(key_pairs(scopes(plan.select), tables))
     for provider, column, target, wanted in sorted(pairs, key=lambda p: _order(rows[p[0]])):
         if _reaches(edges, target, provider):
             continue
         table, scan = tables[target], by_id[target]
         spelled = next(c.source for c in scan.columns if c.name == wanted)
-        values = _values(by_id[provider], rows[provider], tables, column)
-        found = None if values is None else rows_of_keys(values, scan, table, spelled)
-        if not keys_pay(rows[provider], rows[target], found, KEY_CAP) and not _spares_reading(
-            scan, values, found, table
-        ):
-            continue
         described = table.column(spelled)
         if described is None or Op.IN not in described.operators or not table.key_lookup:
             continue
@@ -59,12 +55,66 @@ def push_join_keys(plan: Plan, tables: Mapping[str, Table]) -> Plan:
             or family(described.sql_type) not in FAMILIES
         ):
             continue
-        edges.setdefault(target, []).append(KeysFrom(provider, column, spelled, min(KEY_CAP, table.key_lookup)))
+        values = _values(by_id[provider], rows[provider], tables, column)
+        found = _found(values, scan, table, spelled, rows[target])
+        cap = _cap(table)
+        known = any(keys.scan == provider for keys in edges.get(target, []))
+        if not keys_pay(rows[provider], rows[target], found, cap) and not _spares_reading(
+            scan, values, table, spelled
+        ):
+            if not (_halves(found, rows[target]) and (known or _is_cut(by_id[provider], edges, rows[provider]))):
+                continue
+            if target not in edges:
+                steps.add(target)
+        else:
+            steps.discard(target)
+        edges.setdefault(target, []).append(KeysFrom(provider, column, spelled, min(cap, table.key_lookup)))
         mine = rows[target]
         rows[target] = found if mine is None or found is None else min(mine, found)
-        notes.append(Note("push_join_keys", target, f"keys of {provider}.{column} on {spelled}"))
+    _drop_idle(edges, steps)
     scans = [replace(scan, keys_from=tuple(edges.get(scan.id, ()))) for scan in plan.scans]
+    notes = [
+        Note("push_join_keys", scan.id, f"keys of {keys.scan}.{keys.column} on {keys.target}")
+        for scan in scans
+        for keys in scan.keys_from
+    ]
     return plan.with_scans(scans, notes)
+
+
+def _found(values: int | None, scan: Scan, table: Table, column: str, mine: int | None) -> int | None:
+    """How many rows of a target so many keys leave: keys of another column may have left but some of them."""
+    if values is None:
+        return None
+    found, whole = rows_of_keys(values, scan, table, column), estimated_rows(scan, table)
+    if found is None or mine is None or not whole:
+        return found
+    return max(1, round(mine * min(1.0, found / whole)))
+
+
+def _halves(found: int | None, mine: int | None) -> bool:
+    return found is not None and mine is not None and 2 * found <= mine
+
+
+def _is_cut(provider: Scan, edges: Mapping[str, list[KeysFrom]], rows: int | None) -> bool:
+    """Whether a provider has few rows because something filters it: then even a small scan may wait for it."""
+    return rows is not None and rows <= WORTH_ROWS and bool(provider.predicates or edges.get(provider.id))
+
+
+def _drop_idle(edges: dict[str, list[KeysFrom]], steps: set[str]) -> None:
+    """Small scans wait for keys only where a large one waits for theirs."""
+    needed: set[str] = set()
+    found = {target for target in edges if target not in steps}
+    while found - needed:
+        needed |= found
+        found = {keys.scan for target in needed for keys in edges.get(target, [])}
+    for target in steps - needed:
+        del edges[target]
+
+
+def _cap(table: Table) -> int:
+    """How many keys at most are collected for a table: collecting them must be little beside reading it."""
+    whole = table.row_estimate or 0
+    return max(KEY_CAP, min(MOST_CAP, whole // TARGET_SHARE))
 
 
 def _order(rows: int | None) -> int:
@@ -80,14 +130,13 @@ def _values(provider: Scan, rows: int | None, tables: Mapping[str, Table], colum
     return rows if values is None else min(rows, values)
 
 
-def _spares_reading(scan: Scan, values: int | None, found: int | None, table: Table) -> bool:
-    """Whether keys spare a fragment's source half of what it goes through for the few rows, groups say, that it
-    gives."""
-    if scan.fragment is None or scan.fragment.rows_read is None or table.row_estimate is None:
+def _spares_reading(scan: Scan, values: int | None, table: Table, column: str) -> bool:
+    """Whether keys spare a fragment's source most of what it goes through for the few rows, groups say, that it
+    gives: taken to be one row for each key where the column's values are not counted."""
+    if scan.fragment is None or scan.fragment.rows_read is None or table.row_estimate is None or values is None:
         return False
-    if values is None or found is None or values > KEY_CAP:
-        return False
-    return scan.fragment.rows_read > WORTH_ROWS and 2 * found <= table.row_estimate
+    of = distinct_values(table, column) or table.row_estimate
+    return values <= KEY_CAP and scan.fragment.rows_read > WORTH_ROWS and 2 * values <= of
 
 
 def _family(scan: Scan, column: str) -> str:

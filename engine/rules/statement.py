@@ -11,7 +11,7 @@ from connectors.sdk import Column, Table, TableName, Value
 from engine.dialects import DIALECTS
 from engine.dialects.render import Context, InexactError, condition, render_predicate
 from engine.dialects.table import CONDITION, Term
-from engine.fragments import Fragment, Param
+from engine.fragments import Fragment, KeysAt, Param
 from engine.rules.relation import Item
 from engine.rules.semi_joins import all_inner_tables, check_reached, inner_tables, inner_terms
 from engine.scans import Scan, ScanColumn
@@ -112,6 +112,8 @@ class Statement:
                 sql += " ON " + (_all(on, values) or self.dialect.true)
         remaining = _all([*[term for _, term in rest], *semi], values)
         sql += f" WHERE {remaining}" if remaining else ""
+        names_of = {f"c{index}": output.term.sql for index, output in enumerate(self.outputs) if output.lookup}
+        keys_at = KeysAt(len(sql), len(values), bool(remaining), names_of) if names_of else None
         if group:
             sql += " GROUP BY " + ", ".join(self._grouped(term) for term in group)
         if having:
@@ -128,6 +130,8 @@ class Statement:
             rows_read=read,
             small=rows == 1,
             values=tuple((f"c{i}", output.values) for i, output in enumerate(self.outputs) if output.values),
+            keys_at=keys_at,
+            most_keys=min(self._tables[item.scan.id].key_lookup for item in self.items),
         )
         columns = tuple(
             ScanColumn(f"c{index}", f"c{index}", output.sql_type) for index, output in enumerate(self.outputs)

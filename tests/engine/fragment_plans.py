@@ -43,7 +43,14 @@ def catalog() -> WorkspaceCatalog:
                 )
                 for column, kind in columns.items()
             )
-            table = Table(TableName((name,)), described, keys=(KEYS[name],), limit=True, row_estimate=ROWS[name])
+            table = Table(
+                TableName((name,)),
+                described,
+                keys=(KEYS[name],),
+                limit=True,
+                key_lookup=10_000,
+                row_estimate=ROWS[name],
+            )
             definition = orjson.loads(orjson.dumps(table_to_json(table)))
             schemas[connection, name] = SourceSchema(connection, name, definition, datetime(2026, 1, 1, tzinfo=UTC))
     kinds = {"erp": "postgres", "mes": "mysql", "rest": "rest"}

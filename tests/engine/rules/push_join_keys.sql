@@ -112,8 +112,8 @@ SELECT s.id FROM c.small s WHERE EXISTS (SELECT 1 FROM c.exact e WHERE e.n > 1 A
 --> s0 small(id, huge_id, t)
 --> s1 exact(id, n, t, d, ok, x) where n gt 1 id in keys of s2.id
 --> s2 huge(id, small_id, t, v) small_id in keys of s0.id
---> note s2: keys of s0.id on small_id
 --> note s1: keys of s2.id on id
+--> note s2: keys of s0.id on small_id
 
 -- name: not by an equality under OR
 SELECT s.id FROM c.small s WHERE EXISTS (SELECT 1 FROM c.huge h WHERE h.small_id = s.id OR h.v > 1);
@@ -188,3 +188,37 @@ SELECT h.id FROM c.huge h WHERE h.id = (SELECT s.huge_id FROM c.small s WHERE s.
 --> s0 huge(id, small_id, t, v) id in keys of s1.huge_id
 --> s1 small(id, huge_id, t) where id eq 1
 --> note s0: keys of s1.huge_id on id
+
+-- name: through a chain of equalities
+SELECT h.v FROM c.small s JOIN c.exact e ON e.id = s.huge_id JOIN c.huge h ON h.id = e.id;
+--> s0 small(id, huge_id, t)
+--> s1 exact(id, n, t, d, ok, x) id in keys of s0.huge_id
+--> s2 huge(id, small_id, t, v) id in keys of s0.huge_id
+--> note s1: keys of s0.huge_id on id
+--> note s2: keys of s0.huge_id on id
+
+-- name: not through a value of another family
+SELECT h.v FROM c.small s, c.exact e, c.huge h WHERE h.t = e.n AND s.t = e.n;
+--> s0 small(id, huge_id, t)
+--> s1 exact(id, n, t, d, ok, x)
+--> s2 huge(id, small_id, t, v)
+
+-- name: not through an outer join
+SELECT h.v FROM c.huge h JOIN c.exact e ON e.id = h.id LEFT JOIN c.small s ON s.huge_id = e.id;
+--> s0 huge(id, small_id, t, v) id in keys of s1.id
+--> s1 exact(id, n, t, d, ok, x)
+--> s2 small(id, huge_id, t)
+--> note s0: keys of s1.id on id
+
+-- name: a small scan waits for a filtered one, that its own keys be fewer
+SELECT h.v FROM c.small s JOIN c.small n ON n.id = s.huge_id JOIN c.huge h ON h.small_id = n.huge_id WHERE s.id = 1;
+--> s0 small(id, huge_id, t) where id eq 1
+--> s1 small(id, huge_id, t) id in keys of s0.huge_id
+--> s2 huge(id, small_id, t, v) small_id in keys of s1.huge_id
+--> note s1: keys of s0.huge_id on id
+--> note s2: keys of s1.huge_id on small_id
+
+-- name: but not when nothing large waits for it
+SELECT n.t FROM c.small s JOIN c.small n ON n.id = s.huge_id WHERE s.id = 1;
+--> s0 small(id, huge_id, t) where id eq 1
+--> s1 small(id, huge_id, t)
