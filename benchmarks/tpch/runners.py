@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any, Protocol
 
 import psycopg
@@ -19,7 +20,7 @@ import psycopg
 from benchmarks.machine import cores
 from benchmarks.peers.process import QUERY_SECONDS, PeerProcess
 from benchmarks.tpch.ask import Reference, ask
-from benchmarks.tpch.data import IN_FILES, IN_MARIADB, IN_POSTGRES
+from benchmarks.tpch.data import IN_MARIADB, IN_POSTGRES
 from benchmarks.tpch.sources import Sources
 from benchmarks.tpch.workspace import TpchWorkspace
 from engine.errors import EngineError
@@ -137,7 +138,7 @@ def peer_order(sources: Sources) -> dict[str, object]:
         "threads": cores(),
         "postgres": at(sources.postgres, IN_POSTGRES),
         "mariadb": at(sources.mariadb, IN_MARIADB),
-        "files": {name: f"{sources.files}/{name}.parquet" for name in IN_FILES},
+        "files": {path.stem: str(path) for path in sorted(Path(sources.files).glob("*.parquet"))},
     }
 
 
