@@ -149,7 +149,7 @@ def _publication_changes(
             changes.append(Change(Action.CREATE, one.name))
         elif fields := _differing(_publication_fields(before[key], one), _publication_fields(one, one)):
             changes.append(Change(Action.CHANGE, one.name, fields))
-        elif moved := _moved(current, key, all_below(uses, fold(one.view)), renewed):
+        elif moved := _moved(current, key, all_below(uses, fold(one.view)) - set(map(fold, one.pins)), renewed):
             changes.append(Change(Action.MOVE, one.name, moved))
     return (*changes, *(Change(Action.DROP, one.name) for key, one in before.items() if key not in after))
 
@@ -163,6 +163,7 @@ def _publication_fields(one: PublicationText, wanted: PublicationText) -> dict[s
         "protocols": one.protocols,
         "limits": one.limits,
         "comment": one.comment,
+        "pins": {fold(name): pin for name, pin in one.pins.items()},
     }
 
 

@@ -2,7 +2,8 @@
 
     connections.yaml     name: {connector, config, time_zone, include, exclude, comment, budget}; secrets by reference
     views/*.sql          one view each, see `catalog.view_file`
-    publications.yaml    a list of {view, name, key, protocols, limits, comment}; `name`: the view's when left out
+    publications.yaml    a list of {view, name, key, protocols, limits, comment, pins}; `name`: the view's if left out
+    pinned/*.sql         older texts of views that publications pin, see `catalog.pins`
 
 A file that is not there counts as empty. Errors name file and line.
 """
@@ -19,6 +20,7 @@ from typing import TypeVar
 from catalog.connection_file import SecretFields, connection_lines, read_connections, write_connections
 from catalog.errors import FilesError
 from catalog.names import fold
+from catalog.pins import PINNED, pin_of, pinned_file, pinned_texts, pins_of
 from catalog.publication_file import PublicationText, publication_text, read_publications, write_publications
 from catalog.records import Connection, Publication, WorkspaceCatalog
 from catalog.view_file import ViewText, parse_view, view_text, write_view
@@ -31,11 +33,13 @@ Named = TypeVar("Named", Connection, Publication)
 
 @dataclass(frozen=True, slots=True)
 class CatalogFiles:
-    """What the files say, each kind in order of names; views are not checked, and publications pin nothing yet."""
+    """What the files say, each kind in order of names; views are not checked. `pinned`: other texts of views, which
+    publications pin."""
 
     connections: tuple[Connection, ...] = ()
     views: tuple[ViewText, ...] = ()
     publications: tuple[PublicationText, ...] = ()
+    pinned: tuple[ViewText, ...] = ()
     connection_lines: Mapping[str, int] = field(default_factory=dict, compare=False)
 
 
@@ -57,14 +61,16 @@ def read_files(directory: Path, secret_fields: SecretFields = no_secrets) -> Cat
         connections=read_connections(connections, CONNECTIONS, secret_fields),
         views=tuple(sorted(views, key=lambda view: fold(view.name))),
         publications=read_publications(_read_text(directory, PUBLICATIONS), PUBLICATIONS),
+        pinned=tuple(_read_view(directory, path, PINNED) for path in sorted((directory / PINNED).glob("*.sql"))),
         connection_lines=connection_lines(connections, CONNECTIONS),
     )
     _check_names(files)
+    _check_pins(files)
     return files
 
 
-def _read_view(directory: Path, path: Path) -> ViewText:
-    name = f"{VIEWS}/{path.name}"
+def _read_view(directory: Path, path: Path, folder: str = VIEWS) -> ViewText:
+    name = f"{folder}/{path.name}"
     return parse_view(_read_text(directory, name), name)
 
 
@@ -97,13 +103,28 @@ def _check_names(files: CatalogFiles) -> None:
         taken[fold(view.name)] = (f"the view {view.name!r}", view.path)
 
 
+def _check_pins(files: CatalogFiles) -> None:
+    """Every pin has its text."""
+    texts = {(fold(text.name), pin_of(text)) for text in files.pinned}
+    for one in files.publications:
+        for name, pin in one.pins.items():
+            if (fold(name), pin) not in texts:
+                raise FilesError(
+                    one.path,
+                    one.line,
+                    f"the publication {one.name!r} pins {name!r} at {pin}, which no file in {PINNED}/ says.",
+                    hint="Take the pin out to answer from the latest version; a pinned file is never edited.",
+                )
+
+
 def files_of(catalog: WorkspaceCatalog) -> CatalogFiles:
-    """A workspace as files: the latest version of each view, and no pinned versions."""
+    """A workspace as files: the latest version of each view, and the others that publications pin."""
     views = [view_text(catalog.views[place]) for place in catalog.latest.items()]
     return CatalogFiles(
         connections=tuple(replace(one, version=1) for one in _in_order(catalog.connections)),
         views=tuple(sorted(views, key=lambda view: fold(view.name))),
-        publications=tuple(publication_text(one) for one in _in_order(catalog.publications)),
+        publications=tuple(publication_text(one, pins_of(catalog, one)) for one in _in_order(catalog.publications)),
+        pinned=pinned_texts(catalog),
     )
 
 
@@ -129,13 +150,18 @@ def write_files(directory: Path, files: CatalogFiles, *, prune: bool = False) ->
         )
     names = _file_names(files.views, {fold(view.name): name for name, view in present.items()})
     contents = {f"{VIEWS}/{names[view.name]}": write_view(view) for view in files.views}
+    contents |= {f"{PINNED}/{pinned_file(text)}": write_view(text) for text in files.pinned}
+    old = [f"{PINNED}/{path.name}" for path in sorted((directory / PINNED).glob("*.sql"))]
     contents[CONNECTIONS] = write_connections(files.connections)
     contents[PUBLICATIONS] = write_publications(files.publications)
     (directory / VIEWS).mkdir(parents=True, exist_ok=True)
+    if files.pinned:
+        (directory / PINNED).mkdir(exist_ok=True)
     changed = [name for name, text in sorted(contents.items()) if _write_text(directory / name, text)]
-    for name in stale:
-        (directory / VIEWS / name).unlink()
-    return tuple(changed + [f"{VIEWS}/{name}" for name in stale])
+    gone = [f"{VIEWS}/{name}" for name in stale] + [name for name in old if prune and name not in contents]
+    for name in gone:
+        (directory / name).unlink()
+    return tuple(changed + gone)
 
 
 def _write_text(path: Path, text: str) -> bool:

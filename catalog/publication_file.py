@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from catalog.errors import FilesError
 from catalog.fields import Fields
 from catalog.names import check_name, check_text, fold
+from catalog.pins import PIN_FORM
 from catalog.publications import check_limits, check_protocols
 from catalog.records import PROTOCOLS, Limits, Publication
 from catalog.yaml_file import Item, read_yaml, write_yaml
 
-FIELDS = ("view", "name", "key", "protocols", "limits", "comment")
+FIELDS = ("view", "name", "key", "protocols", "limits", "comment", "pins")
 NO_LIMITS = Limits()
 LIMITS = tuple(field.name for field in dataclasses.fields(Limits))
 
 
 @dataclass(frozen=True, slots=True)
 class PublicationText:
-    """A publication as its author wrote it, pinning nothing. `key`: None leaves it to the view's proven key,
-    () says that there is none."""
+    """A publication as its author wrote it. `key`: None leaves it to the view's proven key, () says that there is
+    none. `pins`: view → pin (see `catalog.pins`); all other views are the latest."""
 
     name: str
     view: str
@@ -29,6 +30,7 @@ class PublicationText:
     protocols: frozenset[str] = frozenset(PROTOCOLS)
     limits: Limits = NO_LIMITS
     comment: str = ""
+    pins: Mapping[str, str] = dataclasses.field(default_factory=dict)
     path: str = dataclasses.field(default="", compare=False)
     line: int = dataclasses.field(default=1, compare=False)
 
@@ -61,6 +63,7 @@ def _publication(item: Item, path: str) -> PublicationText:
         protocols=frozenset(PROTOCOLS if protocols is None else protocols),
         limits=_limits(fields),
         comment=fields.text("comment", ""),
+        pins=_pins(fields),
         path=path,
         line=item.line,
     )
@@ -78,6 +81,17 @@ def _publication(item: Item, path: str) -> PublicationText:
     return one
 
 
+def _pins(fields: Fields) -> dict[str, str]:
+    pins: dict[str, str] = {}
+    for name, pin in fields.mapping("pins").items():
+        if not isinstance(pin, str) or not PIN_FORM.fullmatch(pin):
+            raise fields.error(
+                "pins", f"the pin of {name!r} must be 12 letters and digits, as an export writes them."
+            )
+        pins[name] = pin
+    return pins
+
+
 def _limits(fields: Fields) -> Limits:
     if "limits" not in fields.items:
         return NO_LIMITS
@@ -85,8 +99,8 @@ def _limits(fields: Fields) -> Limits:
     return Limits(**fields.mapping("limits"))  # type: ignore[arg-type]  # check_limits looks at the values
 
 
-def publication_text(publication: Publication) -> PublicationText:
-    """A publication of the catalog as it goes into a file: its key is written out, its pinned versions are not."""
+def publication_text(publication: Publication, pins: Mapping[str, str]) -> PublicationText:
+    """A publication of the catalog as it goes into a file: its key is written out."""
     return PublicationText(
         name=publication.name,
         view=publication.view,
@@ -94,6 +108,7 @@ def publication_text(publication: Publication) -> PublicationText:
         protocols=publication.protocols,
         limits=publication.limits,
         comment=publication.comment,
+        pins=pins,
     )
 
 
@@ -113,5 +128,7 @@ def write_publications(publications: Iterable[PublicationText]) -> str:
             fields["limits"] = limits
         if one.comment:
             fields["comment"] = one.comment
+        if one.pins:
+            fields["pins"] = dict(one.pins)
         written.append(fields)
     return write_yaml(written) if written else ""

@@ -8,7 +8,7 @@ read from a source. What went wrong is collected, with file, line and column.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -19,6 +19,7 @@ from catalog.diff import Action, Changes, diff
 from catalog.errors import CatalogError, CatalogRaceError
 from catalog.files import CatalogFiles, files_of, read_files, write_files
 from catalog.names import fold
+from catalog.pins import PinKey
 from catalog.records import Connection, Problem, Publication, View, WorkspaceCatalog
 from catalog.scope import Scope
 from catalog.view_file import ViewText
@@ -33,7 +34,17 @@ from engine.explain import explain_plan, explanation_text
 from server.operations.access import require_admin
 from server.operations.connections import check_config
 from server.operations.errors import FileProblem, FilesProblemsError, OperationError
-from server.operations.publish import Key, check_key, choose_key, closure_of
+from server.operations.pins import (
+    as_pinned,
+    checking_order,
+    companions,
+    known_version,
+    pin_keys,
+    pinned_closure,
+    unused_pins,
+    wanted_pins,
+)
+from server.operations.publish import Key, check_key, choose_key
 from server.operations.refresh import Introspection, introspect, retyped, seen_diff, seen_schemas, warnings_of
 from server.state import ServerState
 
@@ -66,6 +77,8 @@ class _Checking:
     warnings: list[str]
     seen: dict[str, Introspection]
     views: list[View]
+    pinned: dict[PinKey, View]
+    pinned_at: dict[int, PinKey]
     keys: dict[str, Key]
     broken_contracts: BrokenContracts
     look_again: bool
@@ -123,7 +136,9 @@ def apply_files(
     workspace = state.store.workspace(scope)
     current = workspace.read()
     changes = diff(current, files)
-    checking = _Checking(state, current, current, progress or _silent, [], [], {}, [], {}, contracts, look_again)
+    checking = _Checking(
+        state, current, current, progress or _silent, [], [], {}, [], {}, {}, {}, contracts, look_again
+    )
     _check_connections(checking, files, changes)
     _check_views(checking, files, changes)
     _check_publications(checking, files, changes, check_keys)
@@ -192,8 +207,10 @@ def _check_views(checking: _Checking, files: CatalogFiles, changes: Changes) -> 
     latest = {name: version for name, version in checking.candidate.latest.items() if name in texts}
     checking.candidate = _next(checking.candidate, views=views, latest=latest)
     uses, broken = uses_of(files.views), set[str]()
-    for name in changes.view_order:
-        text = texts[fold(name)]
+    pinned = wanted_pins(files)
+    for name in checking_order(files, changes, pinned):
+        text = texts[name]
+        _check_pinned(checking, files, {key: one for key, one in pinned.items() if key[0] == name})
         if uses[fold(name)] & broken:  # what is wrong with it can't be told before those below it are right
             broken.add(fold(name))
             continue
@@ -208,6 +225,21 @@ def _check_views(checking: _Checking, files: CatalogFiles, changes: Changes) -> 
         _take_view(checking, view)
         _tell_retyped(checking, view, changes)
         _check_contracts(checking, view, text)
+
+
+def _check_pinned(checking: _Checking, files: CatalogFiles, pinned: Mapping[PinKey, ViewText]) -> None:
+    """Find or check the pinned texts of one view. One that is not there yet is saved, below its latest version."""
+    for number, (key, text) in enumerate(pinned.items(), 1):
+        known = known_version(checking.current, key)
+        if known is None:
+            with _collecting(checking, text.path, text.line, f"the pinned view {text.name!r}"):
+                seen = as_pinned(checking.candidate, companions(files, key), checking.pinned)
+                view = check_view(checking.state.engine, _next(seen), _source(text))
+                checking.pinned_at[len(checking.views)] = key
+                checking.views.append(view)
+                known = replace(view, version=-number)  # its own is known when it is saved
+        if known is not None:
+            checking.pinned[key] = known
 
 
 def _tell_retyped(checking: _Checking, view: View, changes: Changes) -> None:
@@ -253,12 +285,19 @@ def _check_publications(checking: _Checking, files: CatalogFiles, changes: Chang
                 problem = FileProblem(one.path, one.line, 1, "not_found", message, f"views are: {known}")
                 checking.problems.append(problem)
             continue
+        seen = _next(as_pinned(checking.candidate, pin_keys(one), checking.pinned))
+        view = seen.view(one.view) or view
+        if unused := unused_pins(checking.candidate, one, checking.pinned):
+            message = f"the publication {one.name!r} pins {unused[0]!r}, which it does not read"
+            checking.problems.append(
+                FileProblem(one.path, one.line, 1, "invalid_record", message, "take the pin out")
+            )
         with _collecting(checking, one.path, one.line, f"publication {one.name!r}"):
             key, kind = choose_key(view, one.key)
             checking.keys[fold(one.name)] = (key, kind)
             if kind == "declared" and check_keys and fold(one.name) in touched and not checking.problems:
                 checking.say(f"checking the key of {one.name}")
-                check_key(checking.state, checking.candidate, view, key)
+                check_key(checking.state, seen, view, key)
 
 
 def _write(writing: WorkspaceStore, checking: _Checking, files: CatalogFiles, changes: Changes) -> None:
@@ -277,12 +316,14 @@ def _write(writing: WorkspaceStore, checking: _Checking, files: CatalogFiles, ch
             writing.save_schemas(seen_schemas(connection, found))
         if different.gone:
             writing.drop_schemas(connection.name, different.gone)
-    for view in checking.views:
-        writing.save_view(view)
+    for place, view in enumerate(checking.views):
+        kept = writing.save_view(view)
+        if place in checking.pinned_at:
+            checking.pinned[checking.pinned_at[place]] = kept
     saved = writing.read()
     for one in files.publications:
         columns, kind = checking.keys[fold(one.name)]
-        closure = closure_of(saved, one.view)
+        closure = pinned_closure(saved, one, checking.pinned)
         writing.save_publication(
             Publication(one.name, one.view, closure, columns, kind, one.protocols, one.limits, one.comment)
         )
