@@ -17,3 +17,6 @@ from engine.dialects.table import DialectTable
 
 DIALECTS: Mapping[str, DialectTable] = MappingProxyType({d.name: d for d in (POSTGRES, MYSQL, SQLITE)})
 """By kind of connector."""
+
+UNPROVEN: Mapping[str, DialectTable] = MappingProxyType({})
+"""Of kinds for which there is no live database to prove them on: text-tested, and no rule looks here."""

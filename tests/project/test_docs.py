@@ -30,7 +30,7 @@ from server.odata.vocabulary import FILTER_FUNCTIONS
 from server.rest.formats import CONTENT_TYPES
 from server.rest.parser import OPERATORS, OPTIONS, TESTS
 from server.settings import PREFIX, Settings
-from tests.project import command_line
+from tests.project import command_line, dialect_tables
 from tests.project.places import DOCS, REFERENCE, ROOT, project_files, reference, within
 
 PAGES = tuple(path for path in project_files() if path.suffix == ".md")
@@ -129,6 +129,11 @@ def test_every_limit_of_a_publication_is_explained() -> None:
     text = (DOCS / "how-to" / "publish-a-view.md").read_text("utf-8")
     for field in fields(Limits):
         assert f"`{field.name}`" in text, field.name
+
+
+def test_the_page_of_dialects_is_the_tables_themselves() -> None:
+    found = dialect_tables.PAGE.read_text("utf-8")
+    assert found == dialect_tables.page(), "write it anew: python -m tests.project.dialect_tables"
 
 
 def test_the_command_line_is_the_help_itself() -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from engine.dialects import DIALECTS
 from engine.dialects.table import CONDITION, LEGACY, LONG, ROUGH, TEXTS
-from tests.engine.dialects.operations import columns_of, conditions, texts
+from engine.query import Parameter
+from tests.engine.dialects.operations import columns_of, conditions, quoted, texts
 from tests.engine.live import Live, difference, live_connectors
 from tests.servers.mariadb import MariaDBServer
 from tests.servers.postgres import PostgresServer
@@ -158,6 +159,22 @@ def test_texts_of_rough_collations_are_joined_here(live: Live) -> None:
         "WHERE EXISTS (SELECT 1 FROM my.facts f WHERE f.code = d.label)"
     )
     assert difference(live.run(sql).table, live.expected(sql)) is None
+
+
+@pytest.mark.parametrize("name", ("pg", "my"))
+def test_patterns_and_parts_that_are_parameters_are_duckdbs(live: Live, name: str) -> None:
+    kind = "VARCHAR"
+    columns = ("txt", "code") if name == "pg" else ("txt", "code", "note")
+    for column in columns:
+        for given in ("", "%", "a%", "_", "\\%", "!%", "a!b", "%b", "a_c", "Ä", "a ", "\\", None):
+            forms = [f"{column} LIKE ", f"starts_with({column}, ", f"ends_with({column}, ", f"contains({column}, "]
+            forms = [f"{form}CAST($1 AS VARCHAR){')' * form.count('(')}" for form in forms]
+            shown = ", ".join(f"sum(CASE WHEN {f} THEN id END), sum(CASE WHEN NOT {f} THEN id END)" for f in forms)
+            sql = f"SELECT {shown} FROM {name}.facts"
+            found = live.run(sql, (Parameter(kind, given),))
+            assert [scan.fragment is not None for scan in found.plan.scans] == [True], found.plan.notes
+            plain = live.expected(sql.replace("$1 ", ("NULL" if given is None else quoted(given)) + " "))
+            assert difference(found.table, plain) is None, (column, given)
 
 
 def test_every_text_family_is_there() -> None:
