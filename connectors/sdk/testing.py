@@ -14,7 +14,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
@@ -145,6 +145,16 @@ class ConnectorContract:
         assert described == connector.describe(name)
         assert tuple((column.name, column.sql_type) for column in described.columns) == table.columns
         assert described.keys == ((("id",),) if self.has_keys else ())
+
+    def test_statistics_change_nothing_else_of_a_description(self, connector: Connector) -> None:
+        described = connector.describe(self.create(self.reference()))
+        found = connector.with_statistics(described)
+        kept = tuple(
+            replace(column, distinct_estimate=None, null_fraction=None, minimum=None, maximum=None)
+            for column in found.columns
+        )
+        assert replace(found, columns=kept, indexed=(), row_estimate=described.row_estimate) == described
+        assert all(column.distinct_estimate != 0 for column in found.columns)
 
     def test_a_missing_table_is_named(self, connector: Connector) -> None:
         gone = TableName((*self.create(SourceTable("zz", (("id", "BIGINT"),), [(1,)])).parts[:-1], "not_there"))

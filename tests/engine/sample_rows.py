@@ -4,6 +4,7 @@ missing operators, orders, limits, keys and sizes."""
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -94,9 +95,10 @@ def _table(name: str, columns: dict[str, tuple[str, Any]], rng: random.Random) -
         else:
             values[column] = [None if rng.random() < 0.15 else rng.choice(domain) for _ in range(count)]
         nullable = column != key
-        described.append(
-            Column(column, sql_type, nullable, _operators(sql_type, able, rng), rng.random() < 0.6 and able != "none")
+        plain = Column(
+            column, sql_type, nullable, _operators(sql_type, able, rng), rng.random() < 0.6 and able != "none"
         )
+        described.append(_with_lies(plain, rng))
     rows = tuple(dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True))
     table = Table(
         TableName((name,)),
@@ -105,8 +107,21 @@ def _table(name: str, columns: dict[str, tuple[str, Any]], rng: random.Random) -
         limit=able != "none" and rng.random() < 0.8,
         key_lookup=rng.choice((0, 5, 1000)),
         row_estimate=rng.choice((None, 10, 2_000, 5_000_000)),
+        indexed=tuple(column for column in columns if rng.random() < 0.3),
     )
     return Stored(table, rows)
+
+
+def _with_lies(column: Column, rng: random.Random) -> Column:
+    """A column with statistics that have nothing to do with its rows: they may change no answer."""
+    low = rng.choice((None, -1e6, 0.0, 5.0, 20_000.0))
+    return replace(
+        column,
+        distinct_estimate=rng.choice((None, 1, 3, 1_000, 10_000_000)),
+        null_fraction=rng.choice((None, 0.0, 0.5, 1.0)),
+        minimum=low,
+        maximum=None if low is None else low + rng.choice((0.0, 1.0, 1e9)),
+    )
 
 
 def _operators(sql_type: str, able: str, rng: random.Random) -> dict[Op, Support]:
