@@ -34,7 +34,7 @@ from engine.pool import PoolSettings, WorkerPool, WorkerProcess
 from engine.query import Parameter, Query, parameter_index
 from engine.scans import bind
 from engine.statement_shape import statement_shape
-from engine.tree_key import tree_key
+from engine.tree_key import Shape, tree_key
 
 PLAN_CACHE_SIZE = 2_000
 SecretResolver = Callable[[Connection], Mapping[str, object]]
@@ -251,7 +251,7 @@ def _plan_key(
     query: Query, catalog: WorkspaceCatalog, readable: frozenset[str] | None, workspace_names: bool
 ) -> tuple[object, ...]:
     types = tuple(p.sql_type for p in query.parameters)
-    shape = tree_key(query.select) if query.shape is None else query.shape
+    shape = query.shape or Shape(tree_key(query.select))
     return catalog.tenant, catalog.workspace, catalog.version, readable, workspace_names, types, shape
 
 

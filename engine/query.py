@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from sqlglot import exp
 
 from connectors.sdk.scan import Value
+from engine.tree_key import Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +24,12 @@ class Query:
 
     `select`: a DuckDB tree whose tables are publications (or, for an administrator's preview, views and tables) and
     whose literals of the caller are parameters, so that one plan serves all their values. Nobody changes it.
-    `shape`: the tree's `tree_key`, where whoever made the query has it already.
+    `shape`: the tree's, where whoever made the query has it already.
     """
 
     select: exp.Query
     parameters: tuple[Parameter, ...] = ()
-    shape: Hashable = field(default=None, compare=False)
+    shape: Shape | None = field(default=None, compare=False)
 
 
 def parameter(index: int, sql_type: str) -> exp.Expr:

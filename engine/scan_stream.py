@@ -18,6 +18,7 @@ from uuid import UUID
 import pyarrow as pa
 
 from connectors.sdk import Comparison, Connector, Op, Value
+from connectors.sdk.batches import schema_of
 from connectors.sdk.errors import ConnectorError, ScanCancelledError, SourceSchemaChangedError
 from connectors.sdk.sql import SqlConnector
 from connectors.sdk.types import arrow_type
@@ -48,7 +49,7 @@ class ScanStream:
         alone: bool = False,
     ):
         self.scan = scan
-        self.schema = pa.schema([(column.name, arrow_type(column.sql_type)) for column in scan.columns])
+        self.schema = schema_of([(column.name, column.sql_type) for column in scan.columns])
         self.error: BaseException | None = None
         self.rows = 0
         self.bytes = 0
@@ -272,8 +273,10 @@ class ScanStream:
     def _checked(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The batch under our column names; SourceSchemaChangedError when a column is not what the plan says."""
         wanted = [column.source for column in self.scan.columns]
-        if batch.schema.names != wanted or batch.schema.types != self.schema.types:
-            for column, name, kind in zip(self.scan.columns, batch.schema.names, batch.schema.types, strict=False):
+        found = batch.schema
+        same = found.equals(schema_of([(column.source, column.sql_type) for column in self.scan.columns]))
+        if not same and (found.names != wanted or found.types != self.schema.types):
+            for column, name, kind in zip(self.scan.columns, found.names, found.types, strict=False):
                 if name != column.source or kind != arrow_type(column.sql_type):
                     raise SourceSchemaChangedError(
                         f"column {column.source!r} of table {self.scan.table} is now {name!r} of type {kind}; "

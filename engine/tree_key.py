@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import dataclass, field
 
 from sqlglot import exp
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A tree's key that is hashed once: a key is deep, and hashing it anew takes longer than looking it up."""
+
+    key: Hashable
+    _hash: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash(self.key))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 def tree_key(node: object) -> Hashable:

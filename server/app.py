@@ -333,8 +333,7 @@ class Application:
             self.runs.add(run_record(request.context, request.publications, outcome, started))
         if outcome.status in ("broken", "cancelled"):
             self.metrics.broken.labels(outcome.error or "unknown").inc()
-        self.metrics.requests.labels(request.protocol, str(outcome.http_status)).inc()
-        self.metrics.seconds.labels(request.protocol).observe(seconds)
+        self.metrics.count(request.protocol, outcome.http_status, seconds)
         self.metrics.rows.inc(outcome.rows)
         self.metrics.source_rows.inc(sum(source.rows for source in outcome.sources))
         LOGGER.info(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from functools import lru_cache
 from itertools import islice
 from math import inf
 from typing import Any, cast
@@ -46,6 +47,11 @@ _NONE = type(None)
 
 def schema_of(columns: Sequence[tuple[str, str]]) -> pa.Schema:
     """The Arrow schema of (name, column type) pairs. Names may repeat."""
+    return _schema(tuple(map(tuple, columns)))
+
+
+@lru_cache(maxsize=1_024)
+def _schema(columns: tuple[tuple[str, str], ...]) -> pa.Schema:
     return pa.schema([pa.field(name, arrow_type(sql_type)) for name, sql_type in columns])
 
 

@@ -7,6 +7,7 @@ encoders are made from them. What has no word here is read as text (VARCHAR) by 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import pyarrow as pa
 
@@ -35,12 +36,14 @@ _DECIMAL = re.compile(r"DECIMAL\((\d{1,2}),\s*(\d{1,2})\)")
 INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"})
 
 
+@lru_cache(maxsize=4_096)
 def decimal_parts(sql_type: str) -> tuple[int, int] | None:
     """(precision, scale) of a DECIMAL type's text, else None."""
     match = _DECIMAL.fullmatch(sql_type)
     return (int(match[1]), int(match[2])) if match else None
 
 
+@lru_cache(maxsize=4_096)
 def arrow_type(sql_type: str) -> pa.DataType:
     """The Arrow type in which values of a column type travel. Raises ValueError for a type outside the set."""
     if sql_type in SIMPLE:
@@ -51,6 +54,7 @@ def arrow_type(sql_type: str) -> pa.DataType:
     return pa.decimal128(*parts)
 
 
+@lru_cache(maxsize=4_096)
 def family(sql_type: str) -> str:
     """The comparison family of a type: two values compare the same way here and at a source only within one.
 

@@ -49,7 +49,8 @@ def direct_rows(
     before, after = (",", "") if encoding.format is Format.JSON else ("", "\n")
     try:
         if table is not None:
-            values = [table.column(name).to_pylist() for name in shown]
+            whole: Any = batches[0] if len(batches) == 1 else table  # a batch's columns are quicker to read
+            values = [whole.column(name).to_pylist() for name in shown]
             for row in zip(*values, strict=True):
                 members = [
                     head + ("null" if value is None else write(value))

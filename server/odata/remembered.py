@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from catalog.records import WorkspaceCatalog
 from engine.query import Query
-from engine.tree_key import tree_key
+from engine.tree_key import Shape, tree_key
 from server.answer import Answer, RequestContext
 from server.odata.lookup import known_set
 from server.odata.routes import Document, odata_answer
@@ -56,7 +56,8 @@ class RememberedAnswers:
             return _with_value(kept.answer, value)
         answer = odata_answer(context, raw_path, raw_query, headers)
         if isinstance(answer, Answer) and _is_plain(answer, value, _key_types(context, match[1])):
-            query = Query(answer.query.select, answer.query.parameters, tree_key(answer.query.select))
+            shape_of_query = Shape(tree_key(answer.query.select))
+            query = Query(answer.query.select, answer.query.parameters, shape_of_query)
             self._kept[shape] = _Kept(context.catalog, replace(answer, query=query))
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
