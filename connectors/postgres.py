@@ -92,7 +92,16 @@ def _adapt(value: Value, column: SqlColumn) -> object:
     return value
 
 
-DIALECT = Dialect(_quote, _read, _compared, lambda column: "%s", _adapt, _nulls, nul=False)
+def _many(left: str, column: SqlColumn) -> str | None:
+    """One array for all values: one statement however many they are. Of types whose arrays compare as the values do:
+    character(n), citext and the like would be compared as text. The array has the column's type: PostgreSQL hashes
+    it only then, else it goes through all of it for each row."""
+    native = "text" if column.native.startswith("character varying") else column.native
+    plain = native in ("smallint", "integer", "bigint", "text", "uuid", "date")
+    return f"{left} = ANY(%s::{native}[])" if plain else None
+
+
+DIALECT = Dialect(_quote, _read, _compared, lambda column: "%s", _adapt, _nulls, nul=False, many=_many)
 
 
 class Postgres(SqlConnector):

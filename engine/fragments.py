@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import cast
 
 from connectors.sdk.scan import TableName, Value
-from connectors.sdk.types import decimal_parts
+from connectors.sdk.types import INTEGERS, SIMPLE, decimal_parts
 from engine.errors import ParameterValueError
 from engine.values import from_json, to_json
 
@@ -46,7 +46,7 @@ class Fragment:
     `most_keys`: that its tables take well."""
 
     sql: str
-    parameters: tuple[Value | Param | None, ...]
+    parameters: tuple[Value | Param | list[Value] | None, ...]
     placeholder: str
     tables: tuple[TableName, ...]
     lookups: tuple[str, ...] = ()
@@ -63,22 +63,40 @@ class Fragment:
         found = [typed(values[p.index], p.given) if isinstance(p, Param) else p for p in self.parameters]
         return replace(self, parameters=tuple(found))
 
-    def restricted(self, column: str, values: Sequence[Value]) -> Fragment:
-        """Only the rows whose `column` is one of the values: the keys of a join.
+    def restricted(self, column: str, values: Sequence[Value], array: str | None = None) -> Fragment:
+        """Only the rows whose `column` is one of the values: the keys of a join. `array`: they are one parameter, an
+        array of that type of the source.
 
         They go into the statement, below its grouping, where they certainly reach its tables. Not below a LIMIT: it
         would cut other rows.
         """
         marks = ", ".join([self.placeholder] * len(values))
+        condition = f"= ANY({self.placeholder}::{array}[])" if array else f"IN ({marks})"
+        more: tuple[Value | list[Value], ...] = (list(values),) if array else tuple(values)
         at = self.keys_at
         if at is not None and column in at.columns and " LIMIT " not in self.sql[at.place :]:
-            text = f"{' AND' if at.filtered else ' WHERE'} {at.columns[column]} IN ({marks})"
+            text = f"{' AND' if at.filtered else ' WHERE'} {at.columns[column]} {condition}"
             sql = self.sql[: at.place] + text + self.sql[at.place :]
-            parameters = (*self.parameters[: at.parameters], *values, *self.parameters[at.parameters :])
-            moved = KeysAt(at.place + len(text), at.parameters + len(values), True, at.columns)
+            parameters = (*self.parameters[: at.parameters], *more, *self.parameters[at.parameters :])
+            moved = KeysAt(at.place + len(text), at.parameters + len(more), True, at.columns)
             return replace(self, sql=sql, parameters=parameters, keys_at=moved)
-        sql = f"SELECT * FROM ({self.sql}) AS f WHERE {column} IN ({marks})"  # noqa: S608 - rendered, values apart
-        return replace(self, sql=sql, parameters=(*self.parameters, *values), keys_at=None)
+        sql = f"SELECT * FROM ({self.sql}) AS f WHERE {column} {condition}"  # noqa: S608 - rendered, values apart
+        return replace(self, sql=sql, parameters=(*self.parameters, *more), keys_at=None)
+
+
+# Types of PostgreSQL in which keys are sent as one array. Texts are not: beside an array of text a character(n) would
+# lose its padding.
+ARRAYS = {"SMALLINT": "smallint", "INTEGER": "integer", "BIGINT": "bigint", "UUID": "uuid", "DATE": "date"}
+
+
+def fitting(values: Sequence[Value], sql_type: str) -> tuple[Value, ...]:
+    """The keys that a column of that type can hold; others match nothing there."""
+    if sql_type not in INTEGERS:
+        return tuple(values)
+    bits, signed = SIMPLE[sql_type].bit_width, not sql_type.startswith("U")
+    most = 2 ** (bits - signed) - 1
+    least = -most - 1 if signed else 0
+    return tuple(value for value in values if not isinstance(value, int) or least <= value <= most)
 
 
 def typed(value: Value | None, sql_type: str) -> Value | None:
@@ -100,14 +118,14 @@ def typed(value: Value | None, sql_type: str) -> Value | None:
 
 
 def fragment_to_json(fragment: Fragment | None) -> dict[str, object] | None:
-    """JSON form of a bound or unbound fragment."""
+    """JSON form of a bound or unbound fragment; arrays of keys are put in by a worker, behind it."""
     if fragment is None:
         return None
     at = fragment.keys_at
     return {
         "sql": fragment.sql,
         "parameters": [
-            {"param": [p.index, p.given, p.wanted]} if isinstance(p, Param) else to_json(p)
+            {"param": [p.index, p.given, p.wanted]} if isinstance(p, Param) else to_json(cast("Value | None", p))
             for p in fragment.parameters
         ],
         "placeholder": fragment.placeholder,

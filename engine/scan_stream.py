@@ -23,6 +23,7 @@ from connectors.sdk.errors import ConnectorError, ScanCancelledError, SourceSche
 from connectors.sdk.sql import SqlConnector
 from connectors.sdk.types import arrow_type
 from engine.errors import EngineBugError
+from engine.fragments import ARRAYS, fitting
 from engine.scan_budget import ScanBudget, bounded
 from engine.scans import KeysFrom, Scan, tables_of
 
@@ -151,7 +152,14 @@ class ScanStream:
             return
         self.keys += len(values)
         if self.scan.fragment is not None:
-            self.scan = replace(self.scan, fragment=self.scan.fragment.restricted(keys.target, values))
+            sql_type = next((c.sql_type for c in self.scan.columns if c.source == keys.target), "")
+            array = ARRAYS.get(sql_type) if self.scan.dialect == "postgres" else None
+            values = fitting(values, sql_type) if array else values
+            if not values:
+                self._finished = True
+                return
+            fragment = self.scan.fragment.restricted(keys.target, values, array)
+            self.scan = replace(self.scan, fragment=fragment)
             return
         more = Comparison(keys.target, Op.IN, values)
         self.scan = replace(self.scan, predicates=(*self.scan.predicates, more))

@@ -42,6 +42,7 @@ class Dialect:
     placeholder for a value of that column. `adapt`: the value that the driver binds there. `nulls`: an ORDER BY term.
     `infinities`, `nan`: whether a float column and a parameter can hold them. `nul`: the same for U+0000 in text.
     `special`: a comparison's own form with its parameters, where the usual one won't do (None: it will).
+    `many`: IN of several values of that column as a condition with one parameter for all (None: it is not the same).
     """
 
     quote: Callable[[str], str]
@@ -54,6 +55,7 @@ class Dialect:
     nan: bool = True
     nul: bool = True
     special: Callable[[str, SqlColumn, Comparison], tuple[str, Sequence[object]] | None] | None = None
+    many: Callable[[str, SqlColumn], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,12 @@ def _comparison(dialect: Dialect, column: SqlColumn, comparison: Comparison, par
         kept = [value for value in values if not isinstance(value, Folded)]
         if not kept:
             return _FALSE
-        parameters.extend(dialect.adapt(value, column) for value in kept)
+        adapted = [dialect.adapt(value, column) for value in kept]
+        together = dialect.many(left, column) if dialect.many and len(kept) > 1 else None
+        if together is not None:
+            parameters.append(adapted)
+            return together
+        parameters.extend(adapted)
         return f"{left} IN ({', '.join([dialect.bound(column)] * len(kept))})"
     value = values[0]
     if isinstance(value, Folded):

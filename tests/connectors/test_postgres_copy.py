@@ -10,12 +10,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from connectors.postgres import Postgres, PostgresConfig
+from connectors.sdk import Comparison, Op, ScanRequest, TableName
 from connectors.sdk.errors import (
     ScanCancelledError,
     SourceLoginError,
@@ -120,6 +122,27 @@ def test_a_cancel_ends_a_statement_that_has_no_row_yet(made: Postgres, postgres_
 def test_a_wrong_password_is_a_refused_login(postgres_database: PostgresServer) -> None:
     with pytest.raises(SourceLoginError):
         texts(source(postgres_database, password="not it"), "SELECT '1'")
+
+
+def test_many_values_are_one_parameter(made: Postgres, postgres_database: PostgresServer) -> None:
+    with postgres_database.connect() as other:
+        other.execute("DROP TABLE IF EXISTS keyed")
+        other.execute("CREATE TABLE keyed (id bigint, word varchar(20), day date, fixed char(5))")
+        rows = "SELECT n, 'w' || n, date '2020-01-01' + n::int, n FROM generate_series(1, 60000) AS g(n)"
+        other.execute(f"INSERT INTO keyed {rows}")
+    name = TableName(("public", "keyed"))
+    for column, values in (
+        ("id", tuple(range(0, 100_000, 2))),
+        ("word", ("w7", "w'", '"', "{", "NULL", "w8,", "\\", "w59999")),
+        ("day", (date(2020, 1, 2), date(2020, 1, 3), date(1, 1, 1))),
+        ("fixed", ("7    ", "8", "x")),
+    ):
+        for limit in (None,) if column == "fixed" else (None, 900):  # inexact: no limit goes with it
+            request = ScanRequest(name, (("id", "BIGINT"),), (Comparison(column, Op.IN, values),), limit=limit)
+            found = {value for batch in made.scan(request) for value in batch.column(0).to_pylist()}
+            wanted = {"id": set(range(2, 60_001, 2)), "word": {7, 59_999}, "day": {1, 2}, "fixed": {7, 8}}[column]
+            assert found == wanted if limit is None else found <= wanted and len(found) == min(900, len(wanted))
+        assert ("= ANY(%s::" in str(made.statement(request))) == (column != "fixed")
 
 
 # TLS: the test server has none, so a door in front of it speaks it, as PostgreSQL does (SSLRequest, then TLS).
