@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from connectors.sdk import Table
 from engine.errors import EngineBugError
 from engine.plan import Plan
+from engine.rules.drop_joins import drop_joins
 from engine.rules.factor_conditions import factor_conditions
 from engine.rules.group_below_joins import group_below_joins
 from engine.rules.group_below_unions import group_below_unions
@@ -23,6 +24,7 @@ Rule = Callable[[Plan, Mapping[str, Table]], Plan]
 
 RULES: tuple[Rule, ...] = (
     factor_conditions,  # before all others: a join or a filter may stand in every branch of an OR
+    drop_joins,  # before what looks at the scans that are left
     push_filters,
     push_limit,  # after push_filters: a limit may pass only filters that were pushed exactly
     prune_columns,  # before the fragments: they give just what is still asked for

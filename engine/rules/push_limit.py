@@ -1,4 +1,5 @@
-"""Let a source stop early: LIMIT, and ORDER BY with LIMIT, over one scan.
+"""Let a source stop early: LIMIT, and ORDER BY with LIMIT, over one scan, past LEFT JOINs that neither drop nor
+multiply its rows.
 
 Only when nothing but exactly pushed filters stands between the scan and the limit, and when every sort key is a
 plain column that the source sorts as DuckDB does. DuckDB keeps its own ORDER BY and LIMIT.
@@ -6,6 +7,7 @@ plain column that the source sorts as DuckDB does. DuckDB keeps its own ORDER BY
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -15,24 +17,38 @@ from sqlglot.optimizer.scope import Scope
 from connectors.sdk import SortKey, Table
 from engine.plan import Note, Plan
 from engine.predicates import conjuncts, push
-from engine.rules.scopes import is_aggregate, output_column, scan_of, scopes, sources_of
+from engine.rules.scopes import is_aggregate, output_column, referenced_once, scan_of, scopes, sources_of
+from engine.rules.single_match import matches_once
 from engine.scans import Scan
 from engine.statement_shape import statement_shape
 
 
 def push_limit(plan: Plan, tables: Mapping[str, Table]) -> Plan:
-    """The one scan of a plan gets its LIMIT (plus OFFSET), with the order if there is one."""
-    if len(plan.scans) != 1:
+    """The scan whose rows the answer's are gets its LIMIT (plus OFFSET), with the order if there is one."""
+    if not plan.scans or (len(plan.scans) > 1 and not isinstance(plan.select, exp.Select)):
         return plan
-    scan = plan.scans[0]
-    outcome = _limit(plan, scan, tables[scan.id])
+    chain = chain_to_scan(plan, tables)
+    if isinstance(chain, str) and len(plan.scans) > 1:
+        return plan
+    first = plan.scans[0].id if isinstance(chain, str) else _followed(chain[-1]).name
+    scan = next((scan for scan in plan.scans if scan.id == first), None)
+    if scan is None:
+        return plan
+    outcome = _limit(plan, scan, tables[scan.id], chain)
     if isinstance(outcome, str):
         return plan.with_scans(plan.scans, [Note("push_limit", scan.id, outcome)] if outcome else [])
     words = f"limit {outcome.limit}" + (" in the source's order" if outcome.order_by else "")
-    return plan.with_scans([outcome], [Note("push_limit", scan.id, f"pushed {words}")])
+    scans = [outcome if other is scan else other for other in plan.scans]
+    return plan.with_scans(scans, [Note("push_limit", scan.id, f"pushed {words}")])
 
 
-def _limit(plan: Plan, scan: Scan, table: Table) -> Scan | str:
+def _followed(scope: Scope) -> exp.Expr:
+    """What stands first in FROM: its rows are those of the SELECT."""
+    found: exp.Expr = scope.expression.args["from_"].this
+    return found
+
+
+def _limit(plan: Plan, scan: Scan, table: Table, chain: list[Scope] | str) -> Scan | str:
     """The scan with its limit, or why it has none ("" when the query has no limit)."""
     top = plan.select
     limit = _number(top.args.get("limit"))
@@ -43,7 +59,6 @@ def _limit(plan: Plan, scan: Scan, table: Table) -> Scan | str:
         return "the offset is not a constant"
     if not table.limit:
         return "the source can't stop after n rows"
-    chain = chain_to_scan(plan)
     if isinstance(chain, str):
         return chain
     keys: list[SortKey] = []
@@ -73,15 +88,25 @@ def _number(node: exp.Expr | None) -> int | None:
     return int(value.name) if isinstance(value, exp.Literal) and value.is_int else None
 
 
-def chain_to_scan(plan: Plan) -> list[Scope] | str:
-    """The scopes from the outermost SELECT down to the scan, each a plain SELECT over the next; else why not."""
-    scope = scopes(plan.select)[0]
+def chain_to_scan(plan: Plan, tables: Mapping[str, Table] | None = None) -> list[Scope] | str:
+    """The scopes from the outermost SELECT down to the scan, each a plain SELECT over the next; else why not.
+
+    With `tables` also past LEFT JOINs that find one partner at most for each row: the rows are those of the first
+    source all the same.
+    """
+    all_scopes = scopes(plan.select)
+    scope = all_scopes[0]
     chain: list[Scope] = []
     while True:
+        if not referenced_once(scope, all_scopes):
+            return "it is read more than once"
         select = scope.expression
         if not isinstance(select, exp.Select):
             return "a set operation stands above the source"
-        blocking = ("joins", "group", "having", "qualify", "distinct", "windows", "laterals", "pivots", "sample")
+        joins = select.args.get("joins") or []
+        if any(tables is None or not matches_once(scope, join, tables) for join in joins):
+            return "a join, a grouping or the like stands above the source"
+        blocking = ("group", "having", "qualify", "distinct", "windows", "laterals", "pivots", "sample")
         if any(select.args.get(name) for name in blocking):
             return "a join, a grouping or the like stands above the source"
         if chain and any(select.args.get(name) for name in ("limit", "offset", "fetch")):
@@ -93,14 +118,16 @@ def chain_to_scan(plan: Plan) -> list[Scope] | str:
         if where is not None and where.find(exp.Query):
             return "a subquery stands in a filter"
         chain.append(scope)
-        inner = list(sources_of(scope).values())
-        if len(inner) != 1:
+        sources = sources_of(scope)
+        from_ = select.args.get("from_")
+        inner = sources.get(from_.this.alias_or_name) if from_ is not None else None
+        if inner is None or len(sources) != 1 + len(joins):
             return "not one plain source"
-        if scan_of(inner[0]) is not None:
+        if scan_of(inner) is not None:
             return chain
-        if not isinstance(inner[0], Scope):
+        if not isinstance(inner, Scope):
             return "a table function stands below"
-        scope = inner[0]
+        scope = inner
 
 
 def traced(node: exp.Expr, chain: list[Scope]) -> exp.Column | None:
@@ -109,9 +136,12 @@ def traced(node: exp.Expr, chain: list[Scope]) -> exp.Column | None:
         return None
     # ORDER BY can name an output column: then it has no table.
     column = node if node.table else output_column(chain[0], chain[0], node.name)
-    for scope in chain[1:]:
-        column = output_column(scope, scope, column.name) if column is not None else None
-    return column
+    for above, scope in itertools.pairwise(chain):
+        # A column of what is joined has no place in the scan.
+        if column is None or column.table != _followed(above).alias_or_name:
+            return None
+        column = output_column(scope, scope, column.name)
+    return column if column is not None and column.table == _followed(chain[-1]).alias_or_name else None
 
 
 def all_pushed_exactly(chain: list[Scope], scan: Scan, table: Table, plan: Plan) -> bool:
