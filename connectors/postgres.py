@@ -7,6 +7,7 @@ prepared SELECT of psycopg. Sessions are read-only.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, LiteralString
 from zoneinfo import ZoneInfo
@@ -34,6 +35,9 @@ from connectors.sdk.types import arrow_type, decimal_parts
 
 if TYPE_CHECKING:
     from connectors.parts.postgres_copy import CopySession
+
+if importlib.util.find_spec("asyncpg") is None:  # imported when the first large answer is read; missed now
+    raise ModuleNotFoundError("No module named 'asyncpg'", name="asyncpg")
 
 Session = psycopg.Connection[tuple[Any, ...]]
 
