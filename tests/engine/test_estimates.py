@@ -93,6 +93,12 @@ def test_a_parameter_s_value_is_guessed() -> None:
     assert estimated_share((unknown, known), STEPS) == pytest.approx(0.03)
 
 
+def test_a_longer_part_of_a_text_finds_less() -> None:
+    parts = [Comparison("machine", op, (text,)) for op in (Op.STARTS_WITH, Op.CONTAINS) for text in ("mi", "mill")]
+    assert [estimated_share((part,), STEPS) for part in parts] == pytest.approx([0.1, 0.02, 0.1, 0.02])
+    assert estimated_share((Comparison("machine", Op.CONTAINS, (Param(0, "VARCHAR", "VARCHAR"),)),), STEPS) == 0.1
+
+
 def test_where_nothing_is_known_there_is_no_estimate() -> None:
     assert estimated_rows(scan(Comparison("machine", Op.EQ, ("m3",))), UNKNOWN) is None
     assert estimated_rows(scan(limit=5), UNKNOWN) == 5
