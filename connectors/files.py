@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, ClassVar
@@ -27,6 +28,7 @@ from connectors.sdk.checks import check_request
 from connectors.sdk.columns import BadValues, SourceColumn
 from connectors.sdk.connector import Connector, ConnectorConfig, Stage
 from connectors.sdk.errors import (
+    ConfigurationError,
     ConnectorError,
     ScanCancelledError,
     SourceSchemaChangedError,
@@ -92,7 +94,13 @@ class Files(Connector):
                 others, more = self._columns(root, file, options)
                 _check_same(options, name, file, columns, others)
                 rows = rows + more if rows is not None and more is not None else None
-        return self._table(name, columns, rows)
+        table = self._table(name, columns, rows)
+        for wanted in options.key:
+            if table.column(wanted) is None:
+                raise ConfigurationError(
+                    f"key of table {str(name)!r} names {wanted!r}, which is not among its columns"
+                )
+        return replace(table, declared_keys=(options.key,) if options.key else ())
 
     def with_statistics(self, table: Table) -> Table:
         """What the footers of a Parquet table's files say; other formats say nothing."""

@@ -159,6 +159,7 @@ class Rest(Connector):
             tuple(columns),
             required_filters=options.required_filters,
             limit=True,
+            declared_keys=(options.key,) if options.key else (),
             naive_timestamps=tuple(c.exposed for c in source_columns(options) if c.sql_type == "TIMESTAMP"),
         )
 

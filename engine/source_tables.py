@@ -34,6 +34,7 @@ def table_to_json(table: Table) -> dict[str, object]:
             for column in table.columns
         ],
         "keys": [list(key) for key in table.keys],
+        **({"declared_keys": [list(key) for key in table.declared_keys]} if table.declared_keys else {}),
         "foreign_keys": [
             {"columns": list(key.columns), "other": list(key.other.parts), "other_columns": list(key.other_columns)}
             for key in table.foreign_keys
@@ -110,6 +111,7 @@ def _table_from_text(text: bytes) -> Table:
         naive_timestamps=tuple(data["naive_timestamps"]),
         indexed=tuple(data.get("indexed", ())),
         statistics_at=datetime.fromisoformat(data["statistics_at"]) if data.get("statistics_at") else None,
+        declared_keys=tuple(tuple(key) for key in data.get("declared_keys", ())),
     )
 
 

@@ -7,13 +7,16 @@ can't multiply its rows: an INNER or LEFT JOIN whose equalities cover a key of t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope
 
+from catalog.records import WorkspaceCatalog
 from connectors.sdk import Table
 from connectors.sdk.types import family
 from engine.predicates import conjuncts
+from engine.resolve import resolve_workspace
 from engine.rules.scopes import (
     inner_selects,
     is_aggregate,
@@ -35,6 +38,20 @@ def proven(select: exp.Query, tables: Mapping[str, Table]) -> tuple[tuple[str, .
     names = select.named_selects
     smallest = min(keys, key=lambda key: (len(key), [names.index(n) for n in key]), default=frozenset())
     return tuple(name for name in names if name in smallest), not_null
+
+
+def declared(view: str, catalog: WorkspaceCatalog) -> tuple[str, ...]:
+    """Columns (as the view spells them) that would identify the rows of a view in the catalog if the keys that
+    connections declare held; () when there are none. Nothing is proven by it: it is what to count."""
+    found = catalog.view(view)
+    resolved = resolve_workspace(exp.select("*").from_(exp.table_(view, quoted=True)), catalog)
+    if found is None or not any(table.declared_keys for table in resolved.tables.values()):
+        return ()
+    tables = {
+        scan: replace(table, keys=(*table.keys, *table.declared_keys)) for scan, table in resolved.tables.items()
+    }
+    spelled = {column.name.lower(): column.name for column in found.columns}
+    return tuple(spelled[name] for name in proven(resolved.select, tables)[0])
 
 
 def _facts(scope: Scope, tables: Mapping[str, Table]) -> tuple[set[Columns], Columns]:

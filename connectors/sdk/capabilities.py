@@ -62,6 +62,7 @@ class Table:
     """A table's description.
 
     `keys`: sets of columns that the source itself guarantees to be unique and NOT NULL, the primary key first.
+    `declared_keys`: what the configuration says to be one and nobody guarantees; no rule may count on them.
     `required_filters`: columns without an equality filter on which the source can't be read.
     `limit`: the source can stop after n rows. `key_lookup`: how many values of an IN it takes well, 0: do not.
     `row_estimate`: from the source's own catalog, None if unknown. `indexed`: columns that lead an index, in which a
@@ -80,6 +81,7 @@ class Table:
     naive_timestamps: tuple[str, ...] = field(default=())
     indexed: tuple[str, ...] = ()
     statistics_at: datetime | None = None
+    declared_keys: tuple[tuple[str, ...], ...] = ()
 
     def column(self, name: str) -> Column | None:
         return next((column for column in self.columns if column.name == name), None)

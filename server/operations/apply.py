@@ -31,6 +31,7 @@ from engine.check_view import ViewSource, check_view
 from engine.contracts import prove
 from engine.errors import EngineError, ViewProblemsError
 from engine.explain import explain_plan, explanation_text
+from engine.view_keys import declared
 from server.operations.access import require_admin
 from server.operations.connections import check_config
 from server.operations.errors import FileProblem, FilesProblemsError, OperationError
@@ -293,7 +294,7 @@ def _check_publications(checking: _Checking, files: CatalogFiles, changes: Chang
                 FileProblem(one.path, one.line, 1, "invalid_record", message, "take the pin out")
             )
         with _collecting(checking, one.path, one.line, f"publication {one.name!r}"):
-            key, kind = choose_key(view, one.key)
+            key, kind = choose_key(view, one.key, declared(view.name, seen) if one.key is None else ())
             checking.keys[fold(one.name)] = (key, kind)
             if kind == "declared" and check_keys and fold(one.name) in touched and not checking.problems:
                 checking.say(f"checking the key of {one.name}")

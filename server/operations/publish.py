@@ -14,6 +14,7 @@ from catalog.records import PROTOCOLS, Limits, Publication, View, WorkspaceCatal
 from catalog.scope import Scope
 from engine.encoders.encoding import Encoding, Format
 from engine.query import Query
+from engine.view_keys import declared
 from server.odata.edm_types import may_be_key
 from server.operations.access import require_admin
 from server.operations.collect import Collected
@@ -39,14 +40,15 @@ def publish(
 ) -> Publication:
     """Offer a view at a URL, or move its publication to the newest versions.
 
-    `key`: None takes what the sources prove, () says that there is none. A declared one is checked now by counting
-    its duplicates and NULLs at the sources, unless `check` is False. Raises KeyCheckError, InvalidRecordError.
+    `key`: None takes what the sources prove, else what their connections declare; () says that there is none. A
+    declared one is checked now by counting its duplicates and NULLs at the sources, unless `check` is False. Raises
+    KeyCheckError, InvalidRecordError.
     """
     require_admin(scope)
     workspace = state.store.workspace(scope)
     catalog = workspace.read()
     found = known_view(catalog, view)
-    columns, kind = choose_key(found, key)
+    columns, kind = choose_key(found, key, declared(found.name, catalog) if key is None else ())
     if kind == "declared" and check:
         check_key(state, catalog, found, columns)
     publication = Publication(
@@ -83,16 +85,19 @@ def closure_of(catalog: WorkspaceCatalog, view: str) -> dict[str, int]:
     return closure
 
 
-def choose_key(view: View, wanted: Sequence[str] | None) -> Key:
-    """(columns as the view spells them, `proven`, `declared` or None).
+def choose_key(view: View, wanted: Sequence[str] | None, declared: Sequence[str] = ()) -> Key:
+    """(columns as the view spells them, `proven`, `declared` or None). `declared`: what the connections' own
+    configurations say to be a key, for a view of which nothing is proven.
 
     A proven key that OData can't take (floating point, binary) is left out; a wanted one is an InvalidRecordError.
     Columns beside a proven key identify rows too, but must be known never to be NULL to be called proven.
     """
     columns = {fold(column.name): column for column in view.columns}
     if wanted is None:
-        usable = all(may_be_key(columns[fold(name)].sql_type) for name in view.key)
-        return (view.key, "proven") if view.key and usable else ((), None)
+        for key, kind in ((view.key, "proven"), (tuple(declared), "declared")):
+            if key and all(may_be_key(columns[fold(name)].sql_type) for name in key):
+                return key, kind
+        return (), None
     chosen = []
     for name in dict.fromkeys(wanted):
         column = columns.get(fold(name))

@@ -3,7 +3,7 @@
 import pytest
 
 from catalog.errors import InvalidRecordError, NotFoundError
-from catalog.records import View, ViewColumn
+from catalog.records import Connection, View, ViewColumn
 from engine.check_view import ViewSource
 from server.operations.connections import save_connection
 from server.operations.errors import KeyCheckError
@@ -94,3 +94,37 @@ def test_a_view_that_is_not_there_gets_a_suggestion(seen: Shop) -> None:
     with pytest.raises(NotFoundError) as caught:
         publish(seen.state, seen.scope, "baklog")
     assert "backlog" in caught.value.hint
+
+
+def _over_files(shop: Shop, rows: str) -> None:
+    (shop.directory / "m.csv").write_text("sample,machine,value\n" + rows)
+    config = {"directory": str(shop.directory), "tables": {"m": {"path": "m.csv", "key": ["sample"]}}}
+    save_connection(shop.state, shop.scope, Connection("lab", "files", config, include=("m",)))
+    refresh(shop.state, shop.scope, "lab")
+    sql = "SELECT sample AS sample_no, machine, value FROM lab.m"
+    save_view(shop.state, shop.scope, ViewSource("measured", sql))
+
+
+def test_a_key_that_a_table_of_files_declares_is_counted_when_it_is_published(shop: Shop) -> None:
+    _over_files(shop, "1,A,2.5\n2,A,3.5\n")
+    view = shop.state.store.workspace(shop.scope).get_view("measured")
+    assert view.key == (), "nothing is proven"
+    published = publish(shop.state, shop.scope, "measured")
+    assert (published.key, published.key_kind) == (("sample_no",), "declared")
+    assert publish(shop.state, shop.scope, "measured", key=()).key_kind is None
+
+
+@pytest.mark.parametrize("rows", ["1,A,2.5\n1,B,3.5\n", "1,A,2.5\n,B,3.5\n"], ids=["twice", "null"])
+def test_one_that_does_not_hold_is_refused_with_numbers_only(shop: Shop, rows: str) -> None:
+    _over_files(shop, rows)
+    with pytest.raises(KeyCheckError, match=r"\(sample_no\) is not a key of 'measured': of 2 rows, 1 rows"):
+        publish(shop.state, shop.scope, "measured")
+    assert publish(shop.state, shop.scope, "measured", check=False).key_kind == "declared"
+
+
+def test_a_key_of_no_column_is_told_when_the_table_is_looked_at(shop: Shop) -> None:
+    (shop.directory / "m.csv").write_text("sample\n1\n")
+    config = {"directory": str(shop.directory), "tables": {"m": {"path": "m.csv", "key": ["sampel"]}}}
+    save_connection(shop.state, shop.scope, Connection("lab", "files", config, include=("m",)))
+    (failed,) = refresh(shop.state, shop.scope, "lab").failed
+    assert "'sampel'" in failed.message
