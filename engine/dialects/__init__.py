@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from engine.dialects.db2 import DB2
 from engine.dialects.mysql import MYSQL
+from engine.dialects.oracle import ORACLE
 from engine.dialects.postgres import POSTGRES
 from engine.dialects.sqlite import SQLITE
 from engine.dialects.table import DialectTable
+from engine.dialects.tsql import TSQL
 
 DIALECTS: Mapping[str, DialectTable] = MappingProxyType({d.name: d for d in (POSTGRES, MYSQL, SQLITE)})
 """By kind of connector."""
 
-UNPROVEN: Mapping[str, DialectTable] = MappingProxyType({})
+UNPROVEN: Mapping[str, DialectTable] = MappingProxyType({d.name: d for d in (TSQL, ORACLE, DB2)})
 """Of kinds for which there is no live database to prove them on: text-tested, and no rule looks here."""

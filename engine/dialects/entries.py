@@ -69,16 +69,25 @@ def extremes(*families: str) -> dict[tuple[str, str], Aggregate]:
 
 
 WHOLE_SUM = "CAST({0} AS HUGEINT)"
-AVERAGES = {
-    ("avg", "integer"): Aggregate(
-        (Part("SUM({0})", "DECIMAL(38,0)"), Part("COUNT({0})", "BIGINT")), f"{WHOLE_SUM}::DOUBLE / {{1}}"
-    ),
-    ("avg", "decimal"): Aggregate(
-        (Part("SUM({0})", "DECIMAL(38,{scale})"), Part("COUNT({0})", "BIGINT")), "{0}::DOUBLE / {1}"
-    ),
-}
-"""As DuckDB makes its own AVG where a SUM stands beside it; where none does, the last bit may be another."""
-SUMS = {
-    ("sum", "integer"): Aggregate((Part("SUM({0})", "DECIMAL(38,0)"),), WHOLE_SUM),
-    ("sum", "decimal"): Aggregate((Part("SUM({0})", "DECIMAL(38,{scale})"),)),
-}
+
+
+def sums(whole: str = "{0}") -> dict[tuple[str, str], Aggregate]:
+    """SUM; `whole`: an integer in a type that the sum does not leave."""
+    return {
+        ("sum", "integer"): Aggregate((Part(f"SUM({whole})", "DECIMAL(38,0)"),), WHOLE_SUM),
+        ("sum", "decimal"): Aggregate((Part("SUM({0})", "DECIMAL(38,{scale})"),)),
+    }
+
+
+def averages(whole: str = "{0}", count: str = "COUNT({0})") -> dict[tuple[str, str], Aggregate]:
+    """AVG as DuckDB makes its own where a SUM stands beside it; where none does, the last bit may be another."""
+    counted = Part(count, "BIGINT")
+    return {
+        ("avg", "integer"): Aggregate(
+            (Part(f"SUM({whole})", "DECIMAL(38,0)"), counted), f"{WHOLE_SUM}::DOUBLE / {{1}}"
+        ),
+        ("avg", "decimal"): Aggregate((Part("SUM({0})", "DECIMAL(38,{scale})"), counted), "{0}::DOUBLE / {1}"),
+    }
+
+
+SUMS, AVERAGES = sums(), averages()

@@ -79,6 +79,10 @@ def _text(column: Column) -> str:
     return ROUGH
 
 
+def _order(term: str, descending: bool, nulls_first: bool) -> str:
+    return f"{term} IS NULL {'DESC' if nulls_first else 'ASC'}, {term} {'DESC' if descending else 'ASC'}"
+
+
 def _trunc(kind: str, form: str) -> Operation:
     stamp = "timestamptz" if kind == "timestamptz" else "timestamp"
     text = f"CAST(DATE_FORMAT({{0}}, '{form}') AS DATETIME(6))"
@@ -181,5 +185,6 @@ MYSQL = DialectTable(
     text=_text,
     float_parameters=False,
     one_text=True,
+    order=_order,
     semi_joins="equal",
 )

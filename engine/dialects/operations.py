@@ -75,6 +75,7 @@ def operation(name: str, operands: Sequence[Term], context: Context, **sizes: in
     if digits > dialect.most_digits or scale > dialect.most_scale:
         raise InexactError(f"{name} gives decimals of more digits than {dialect.name} computes with")
     scales = {f"s{index}": operand.scale for index, operand in enumerate(operands)}
+    scales |= {f"d{index}": operand.digits or 19 for index, operand in enumerate(operands)}
     return Term(
         entry.text.format(*sqls, **scales, **sizes),
         tuple(value for index in _used(entry.text) for value in operands[index].values),
@@ -157,6 +158,8 @@ def bound(value: Value | Param | None, kind: str, context: Context, digits: int 
     """A constant as a parameter. Raises InexactError where the dialect takes none of its family."""
     if kind not in context.dialect.columns:
         raise InexactError(f"{context.dialect.name} takes no constants of {kind}")
+    if kind == "text" and not context.dialect.empty_text and (isinstance(value, Param) or value == ""):
+        raise InexactError("a text that is or may be empty, which is NULL there")
     return Term(context.dialect.bound(kind), (value,), kind, digits, scale, is_constant=True)
 
 

@@ -88,6 +88,21 @@ def text_as_declared(column: Column) -> str:
     return "text" if column.binary_text and column.operators.get(Op.EQ) is Support.EXACT else OPAQUE
 
 
+def text_is_rough(column: Column) -> str:
+    """Text that can be compared at all is compared under a collation of its own."""
+    return ROUGH if column.operators.get(Op.EQ) is not None else OPAQUE
+
+
+def limited(sql: str, rows: int) -> str:
+    """A SELECT's first rows, by LIMIT."""
+    return f"{sql} LIMIT {rows}"
+
+
+def with_nulls(term: str, descending: bool, nulls_first: bool) -> str:
+    """A term of ORDER BY that says where NULLs stand."""
+    return f"{term} {'DESC' if descending else 'ASC'} NULLS {'FIRST' if nulls_first else 'LAST'}"
+
+
 @dataclass(frozen=True, slots=True)
 class DialectTable:
     """One dialect.
@@ -100,8 +115,9 @@ class DialectTable:
     `most_digits`: of decimals in between. `collated_always`: else a column's own collation may make different texts
     equal. `semi_joins`: which subqueries the source joins instead of running them for each row (`rules.semi_joins`).
     `text`: the family of a text column. `float_parameters`: whether a float may be any, infinite too. `one_text`: of
-    several texts to choose from just one may be a column, else they may have no common collation. `proven`: on a live
-    database; no rule uses another one.
+    several texts to choose from just one may be a column, else they may have no common collation. `empty_text`: '' is
+    a text, not NULL. `first_rows`: of a SELECT so many. `order`: a term of ORDER BY (term, descending, NULLs first).
+    `proven`: on a live database; no rule uses another one.
     """
 
     name: str
@@ -122,6 +138,9 @@ class DialectTable:
     text: Callable[[Column], str] = text_as_declared
     float_parameters: bool = True
     one_text: bool = False
+    empty_text: bool = True
+    first_rows: Callable[[str, int], str] = limited
+    order: Callable[[str, bool, bool], str] = with_nulls
     proven: bool = True
 
     def column(self, alias: str, table: Table, column: Column) -> Term:
