@@ -250,6 +250,9 @@ class Files(Connector):
         """How many NULLs were made of bad values since the query began, by `table.column`."""
         return dict(self._made_null)
 
+    def nulls_made(self, table: TableName) -> int:
+        return sum(count for name, count in self._made_null.items() if name.startswith(f"{table.name}."))
+
     def begin(self, run: str, scans: int) -> bool:
         self._made_null.clear()
         return False

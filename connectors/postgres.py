@@ -19,16 +19,17 @@ from pydantic import Field, SecretStr, model_validator
 
 from connectors.parts import postgres_catalog as catalog
 from connectors.parts import postgres_statistics as statistics
-from connectors.parts.postgres_errors import connection_error, statement_error
+from connectors.parts.postgres_errors import connection_error, silent, statement_error
 from connectors.sdk.batches import to_batches
 from connectors.sdk.capabilities import ConnectionCapabilities, Table
 from connectors.sdk.connector import ConnectorConfig, Stage
 from connectors.sdk.csv_rows import CsvColumns, csv_batches
-from connectors.sdk.errors import ConfigurationError
+from connectors.sdk.errors import ConfigurationError, SourceTimeoutError
+from connectors.sdk.patience import Patience
 from connectors.sdk.probe import reach, timed
 from connectors.sdk.scan import Op, ScanRequest, SortKey, TableName, Value
 from connectors.sdk.select import Dialect, SqlColumn, SqlTable
-from connectors.sdk.sessions import Sessions, has_news
+from connectors.sdk.sessions import Sessions, hang_up, has_news
 from connectors.sdk.sql import Reading, SqlConnector
 from connectors.sdk.tls import Tls
 from connectors.sdk.types import arrow_type, decimal_parts
@@ -127,6 +128,7 @@ class Postgres(SqlConnector):
             lambda session: session.close(),
             lambda session: None,
         )
+        self._patience = Patience()
         self._run = ""
         self._snapshot: str | None = None
         self._holder: contextlib.ExitStack | None = None
@@ -141,7 +143,7 @@ class Postgres(SqlConnector):
 
     def read_description(self, name: TableName) -> SqlTable:
         schema, table = name.parts if len(name.parts) == 2 else ("", name.name)
-        with self._guarded(), self._sessions.use() as session:
+        with self._session() as session:
             columns = session.execute(catalog.DESCRIBE_COLUMNS, (schema, table)).fetchall()
             keys = session.execute(catalog.DESCRIBE_KEYS, {"oid": columns[0][0]}).fetchall() if columns else []
         numeric = self.config.unconstrained_numeric
@@ -165,9 +167,10 @@ class Postgres(SqlConnector):
             return False
         with contextlib.ExitStack() as stack, self._guarded():
             session = stack.enter_context(self._sessions.use())
-            session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            stack.callback(_rollback, session)
-            row = session.execute("SELECT pg_catalog.pg_export_snapshot()").fetchone()
+            with self._at_most(session, self.config.read_timeout, "read_timeout"):
+                session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                stack.callback(self._rollback, session)
+                row = session.execute("SELECT pg_catalog.pg_export_snapshot()").fetchone()
             self._snapshot = str(row[0]) if row else None
             self._holder = stack.pop_all()
         return self._snapshot is not None
@@ -175,7 +178,7 @@ class Postgres(SqlConnector):
     def end(self) -> None:
         holder, self._holder, self._snapshot, self._run = self._holder, None, None, ""
         if holder is not None:
-            with contextlib.suppress(psycopg.Error):  # a lost session is closed by its own block
+            with contextlib.suppress(psycopg.Error, SourceTimeoutError):  # a lost session is closed by its own block
                 holder.close()
         self._sessions.resume()
         self._copying.resume()
@@ -207,7 +210,7 @@ class Postgres(SqlConnector):
             yield timed("first_row", self._try_first_row)
 
     def _try_login(self) -> str:
-        with self._guarded(), self._sessions.use() as session:
+        with self._session() as session:
             version = session.info.server_version
             tls = "with TLS" if session.pgconn.ssl_in_use else "without TLS"
             return f"PostgreSQL {version // 10_000}.{version % 10_000}, {tls}"
@@ -250,10 +253,14 @@ class Postgres(SqlConnector):
             raise connection_error(error, config.host, config.port) from None
         session.prepare_threshold = 1
         try:
-            session.execute(*self._settings(session.info.server_version), prepare=False)
+            with self._at_most(session, config.connect_timeout, "connect_timeout"):
+                session.execute(*self._settings(session.info.server_version), prepare=False)
         except psycopg.Error as error:
             _close(session)
             raise statement_error(error, "") from None
+        except SourceTimeoutError:
+            _close(session)
+            raise
         return session
 
     def _settings(self, version: int) -> tuple[str, list[str]]:
@@ -275,6 +282,31 @@ class Postgres(SqlConnector):
         return f"SELECT {calls}", [text for pair in settings.items() for text in pair]
 
     @contextlib.contextmanager
+    def _session(self, table: str = "") -> Iterator[Session]:
+        """A session for one statement. The server ends it at statement_timeout; one that is silent then is left."""
+        config = self.config
+        with self._guarded(table), self._sessions.use() as session:
+            think = config.statement_timeout + config.connect_timeout
+            with self._at_most(session, think, "statement_timeout"):
+                yield session
+
+    @contextlib.contextmanager
+    def _at_most(self, session: Session, seconds: float, setting: str) -> Iterator[None]:
+        """libpq waits for ever for a server that says nothing: cut the connection, and name the setting."""
+        with self._patience.at_most(seconds, lambda: hang_up(session.fileno())) as wait:
+            try:
+                yield
+            except psycopg.Error:
+                if wait.ended:
+                    self._sessions.refuse_cancelled()
+                    raise silent(setting) from None
+                raise
+
+    def _rollback(self, session: Session) -> None:
+        with self._at_most(session, self.config.connect_timeout, "connect_timeout"):
+            session.execute("ROLLBACK")
+
+    @contextlib.contextmanager
     def _guarded(self, table: str = "") -> Iterator[None]:
         """Turn psycopg's errors into ours; after a cancel every one of them is ScanCancelledError."""
         try:
@@ -284,14 +316,14 @@ class Postgres(SqlConnector):
             raise statement_error(error, table) from None
 
     def _rows(self, sql: LiteralString, values: dict[str, str]) -> list[tuple[Any, ...]]:
-        with self._guarded(), self._sessions.use() as session:
+        with self._session() as session:
             return session.execute(sql, values).fetchall()
 
     def _fetch(self, reading: Reading) -> Iterator[pa.RecordBatch]:
         """A small answer by a prepared SELECT, in one round trip on a warm session."""
         statement = reading.statement
         rows: list[tuple[Any, ...]] | None = None
-        with self._guarded(reading.table), self._sessions.use() as session:
+        with self._session(reading.table) as session:
             cursor = session.execute(statement.sql, statement.parameters)
             try:
                 rows = cursor.fetchall()
@@ -359,10 +391,6 @@ def _close(session: Session) -> None:
 def _cancel(session: Session) -> None:
     with contextlib.suppress(psycopg.Error):  # nothing runs there any more, or the server is gone
         session.cancel_safe(timeout=2.0)
-
-
-def _rollback(session: Session) -> None:
-    session.execute("ROLLBACK")
 
 
 CONNECTOR = Postgres

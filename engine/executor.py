@@ -132,7 +132,7 @@ class Execution:
     def report(self) -> list[dict[str, object]]:
         """What each scan cost, for the run record. `count`: it belongs to the statement that counts, not to the rows.
 
-        `retries` are those of the connection in this run, all its scans together.
+        `retries` are those of the connection in this run, all its scans together; `nulls_made` those of the table.
         """
         counting = len(self._job.count.scans) if self._job.count is not None else 0
         return [
@@ -149,6 +149,7 @@ class Execution:
                 "snapshot": self.snapshots.get(stream.scan.connection, False),
                 "as_of": self._as_of(stream),
                 "retries": self._retried(stream.scan.connection),
+                "nulls_made": self._nulls_made(stream),
             }
             for number, stream in enumerate(self.streams)
         ]
@@ -158,6 +159,10 @@ class Execution:
         name = stream.scan.connection
         moment = self._begun.get(name) if self.snapshots.get(name) else stream.asked_at
         return moment.isoformat(timespec="milliseconds") if moment is not None else None
+
+    def _nulls_made(self, stream: ScanStream) -> int:
+        connector = self._connectors.get(stream.scan.connection)
+        return 0 if connector is None or stream.scan.fragment else connector.nulls_made(stream.scan.table)
 
     def _retried(self, name: str) -> int:
         connector = self._connectors.get(name)

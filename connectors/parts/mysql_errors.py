@@ -51,8 +51,8 @@ def statement_error(error: Exception, table: str) -> ConnectorError:
     details: dict[str, object] = {"number": number, "table": table}
     if "timed out" in str(error):
         return SourceTimeoutError(
-            f"the MySQL server fell silent within an answer{where}",
-            hint="look at the network, or raise read_timeout",
+            f"the MySQL server fell silent for longer than statement_timeout and read_timeout allow{where}",
+            hint="look at the server and the network, or raise statement_timeout or read_timeout",
             details=details,
         )
     if number in _BY_NUMBER:

@@ -16,9 +16,8 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from connectors.parts.postgres_errors import asyncpg_error, connection_error
+from connectors.parts.postgres_errors import asyncpg_error, connection_error, silent
 from connectors.sdk.batches import MOST_BYTES
-from connectors.sdk.errors import SourceTimeoutError
 from connectors.sdk.tls import Tls
 
 T = TypeVar("T")
@@ -172,15 +171,6 @@ def _run(
         if not task.done():
             task.cancel()
             loop.run_until_complete(asyncio.wait({task}, timeout=1.0))
-
-
-def silent(setting: str) -> SourceTimeoutError:
-    """The error of a server that says nothing for longer than the setting allows."""
-    return SourceTimeoutError(
-        f"PostgreSQL fell silent: nothing came for longer than {setting} allows",
-        hint=f"look at the server and the network, or raise {setting}",
-        details={"setting": setting},
-    )
 
 
 def _context(tls: Tls, ca_file: str | None) -> ssl.SSLContext | bool:

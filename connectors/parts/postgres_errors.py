@@ -113,6 +113,15 @@ def asyncpg_error(error: Exception, table: str) -> ConnectorError:
     )
 
 
+def silent(setting: str) -> SourceTimeoutError:
+    """The error of a server that says nothing for longer than the setting allows."""
+    return SourceTimeoutError(
+        f"PostgreSQL fell silent: nothing came for longer than {setting} allows",
+        hint=f"look at the server and the network, or raise {setting}",
+        details={"setting": setting},
+    )
+
+
 def missing_column(message: str) -> str | None:
     """The column that the server's message names, where it is in English. It is a name of our own statement."""
     found = re.fullmatch(r'column (?:"(.+)"|(?:[^.]+\.)?(.+)) does not exist', message)

@@ -93,6 +93,10 @@ class Connector(ABC):
         """How often it asked again what a source had refused or broken off, since it was made."""
         return 0
 
+    def nulls_made(self, table: TableName) -> int:
+        """How many values of the table could not be read and became NULL, since the query began."""
+        return 0
+
     @abstractmethod
     def cancel(self) -> None:
         """End everything that runs for the current query, at the source too; scans raise ScanCancelledError."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import select
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -106,3 +109,9 @@ def has_news(descriptor: int) -> bool:
     poll = select.poll()  # select() can't take descriptors above 1,023
     poll.register(descriptor, select.POLLIN)
     return bool(poll.poll(0))
+
+
+def hang_up(descriptor: int) -> None:
+    """End a connection under a driver that waits on it in another thread: it wakes up and finds it lost."""
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as channel:
+        channel.shutdown(socket.SHUT_RDWR)

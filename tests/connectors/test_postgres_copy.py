@@ -93,6 +93,24 @@ def test_silence_before_the_first_row_names_statement_timeout(
     slow.close()
 
 
+@pytest.mark.parametrize(("small", "scans"), [(True, 1), (True, 2), (False, 2)])
+def test_silence_of_a_small_answer_or_of_the_snapshot_ends_in_time(
+    proxy: FaultProxy, postgres_database: PostgresServer, small: bool, scans: int
+) -> None:
+    slow = source(postgres_database, port=proxy.port, statement_timeout=0.5, connect_timeout=1, read_timeout=1)
+    list(slow.query("SELECT '1'", (), ONE, small=True))
+    proxy.set(Faults(silent=True))
+    began = time.monotonic()
+    with pytest.raises(SourceTimeoutError, match="statement_timeout|read_timeout" if scans == 1 else "read_timeout"):
+        slow.begin("silent", scans)
+        list(slow.query("SELECT '1'", (), ONE, small=small))
+    assert time.monotonic() - began < 4
+    slow.end()
+    proxy.set(Faults())
+    assert texts(slow, "SELECT 'again'") == ["again"]
+    slow.close()
+
+
 def test_a_login_that_is_not_answered_names_connect_timeout(
     proxy: FaultProxy, postgres_database: PostgresServer
 ) -> None:

@@ -1,6 +1,7 @@
 """The receipt of an answer: the run whose id stands in its header tells what each source gave, and nothing secret."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -65,6 +66,19 @@ def test_requests_that_were_sent_again_are_counted(masked: Plant) -> None:
     assert len(answer.json()) == 3
     (source,) = site.client.get(f"{site.api}/runs/{answer.headers['viewloom-run']}").json()["sources"]
     assert source["retries"] == 2
+
+
+def test_values_that_became_null_are_counted(plant: Plant, tmp_path: Path) -> None:
+    site = plant.site
+    (tmp_path / "lab.csv").write_text("id,value\n1,2.5\n2,n/a\n3,broken\n4,1.0\n")
+    table = {"path": "lab.csv", "columns": {"id": "BIGINT", "value": "DOUBLE"}, "bad_value": "null"}
+    site.connect("dirty", "files", {"directory": str(tmp_path), "tables": {"measured": table}})
+    site.publish("measured", "SELECT id, value FROM dirty.measured")
+    for _ in range(2):
+        answer = site.admin.get(f"{site.data('measured')}?order=id")
+        assert [row["value"] for row in answer.json()] == [2.5, None, None, 1.0]
+        (used,) = site.admin.get(f"{site.api}/runs/{answer.headers['viewloom-run']}").json()["sources"]
+        assert used["nulls_made"] == 2
 
 
 def test_a_cut_answer_says_what_it_had_read(masked: Plant) -> None:
