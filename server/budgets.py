@@ -144,14 +144,14 @@ class Budgets:
         taken: list[Taken],
     ) -> None:
         def room() -> int:
-            own = self._standing(connection).statements
+            own = _standing(connection, self._clock()).statements
             allowed = self._settings.statements if own is None else own
             left = allowed if small else allowed - max(0, min(self._settings.reserved, allowed - 1))
             # What a connection's own budget says is never passed, so all of a query's statements count.
             return left if own is None else max(left, min(statements, own))
 
         source = self._sources.setdefault((scope.tenant, scope.workspace, name), _Source())
-        self._check_window(name, connection, statements)
+        check_window(name, connection, statements, self._clock())
         self._check_breaker(name, source)
         wanted = min(max(1, statements), room())
         if source.running + wanted > room() or (source.queued() and not small):
@@ -182,37 +182,12 @@ class Budgets:
                 )
             await asyncio.sleep(wait)
 
-    def _standing(self, connection: Connection | None) -> Standing:
-        if connection is None or connection.budget == NO_BUDGET:
-            return Standing(None)
-        return standing(connection.budget, connection.time_zone, self._clock())
-
-    def _check_window(self, name: str, connection: Connection | None, statements: int) -> None:
-        """Refuse what the connection's own budget allows never, or not now."""
-        found = self._standing(connection)
-        if found.statements is None or found.statements >= statements:
-            return
-        if found.until is None:
-            raise ConnectionBudgetError(
-                f"the query needs {statements} statements at once on connection {name!r}; its budget allows "
-                f"{found.statements}",
-                hint="join its tables in one view over one connection, ask for less, or raise the budget",
-            )
-        why = f" ({found.window})" if found.window else ""
-        open_again = found.until.astimezone(ZoneInfo((connection.time_zone if connection else None) or "UTC"))
-        allows = f"takes {found.statements} statements at once" if found.statements else "is closed"
-        raise SourceClosedError(
-            f"connection {name!r} {allows} until {open_again:%Y-%m-%d %H:%M}{why}",
-            hint="ask again then",
-            retry_after=max(1, math.ceil((found.until - self._clock()).total_seconds())),
-        )
-
     def _check_after_wait(
         self, name: str, source: _Source, connection: Connection | None, statements: int, wanted: int
     ) -> None:
         """A window may have begun meanwhile."""
         try:
-            self._check_window(name, connection, statements)
+            check_window(name, connection, statements, self._clock())
         except ServerError:
             source.running -= wanted
             self._admit(source)
@@ -296,6 +271,34 @@ class Budgets:
                     waiter.future.set_result(None)
                 admitted = True
                 break
+
+
+def _standing(connection: Connection | None, moment: datetime) -> Standing:
+    if connection is None or connection.budget == NO_BUDGET:
+        return Standing(None)
+    return standing(connection.budget, connection.time_zone, moment)
+
+
+def check_window(name: str, connection: Connection | None, statements: int, moment: datetime) -> None:
+    """Refuse what a connection's own budget allows never, or not at a moment. Raises ConnectionBudgetError,
+    SourceClosedError."""
+    found = _standing(connection, moment)
+    if found.statements is None or found.statements >= statements:
+        return
+    if found.until is None:
+        raise ConnectionBudgetError(
+            f"the query needs {statements} statements at once on connection {name!r}; its budget allows "
+            f"{found.statements}",
+            hint="join its tables in one view over one connection, ask for less, or raise the budget",
+        )
+    why = f" ({found.window})" if found.window else ""
+    open_again = found.until.astimezone(ZoneInfo((connection.time_zone if connection else None) or "UTC"))
+    allows = f"takes {found.statements} statements at once" if found.statements else "is closed"
+    raise SourceClosedError(
+        f"connection {name!r} {allows} until {open_again:%Y-%m-%d %H:%M}{why}",
+        hint="ask again then",
+        retry_after=max(1, math.ceil((found.until - moment).total_seconds())),
+    )
 
 
 def _busy(connection: str, statements: int) -> SourceBusyError:

@@ -27,6 +27,7 @@ from engine.query import Query
 from server.operations.access import require_admin
 from server.operations.collect import Discarded
 from server.operations.preview import workspace_select
+from server.operations.windows import reading_sources
 from server.state import ServerState
 
 STATEMENTS_SECONDS = 30.0
@@ -71,6 +72,7 @@ def explain(
         explanation = with_statements(explanation, statements)
     if analyze:
         started = time.monotonic()
-        result = state.engine.run(job, scope.tenant, Discarded(), timeout=ANALYZE_SECONDS)
+        with reading_sources(catalog, plan):
+            result = state.engine.run(job, scope.tenant, Discarded(), timeout=ANALYZE_SECONDS)
         explanation = with_run(explanation, result, time.monotonic() - started)
     return explanation if scope.is_admin else without_values(explanation)

@@ -21,6 +21,7 @@ from engine.parse import parse_query
 from engine.query import Query
 from server.operations.access import require_admin
 from server.operations.collect import Collected
+from server.operations.windows import reading_sources
 from server.state import ServerState
 
 MAX_ROWS = 100
@@ -51,7 +52,8 @@ def preview(state: ServerState, scope: Scope, text: str, limit: int = MAX_ROWS) 
     described = state.engine.run(replace(job, kind="describe"), scope.tenant, timeout=PREVIEW_SECONDS)
     types = [kind for _, kind in cast("list[tuple[str, str]]", described["columns"])]
     sink = Collected()
-    state.engine.run(job, scope.tenant, sink, timeout=PREVIEW_SECONDS)
+    with reading_sources(catalog, prepared.plan):
+        state.engine.run(job, scope.tenant, sink, timeout=PREVIEW_SECONDS)
     return Preview(tuple(zip(names, types, strict=True)), tuple(orjson.loads(bytes(sink.content) or b"[]")))
 
 

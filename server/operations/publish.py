@@ -19,6 +19,7 @@ from server.odata.edm_types import may_be_key
 from server.operations.access import require_admin
 from server.operations.collect import Collected
 from server.operations.errors import KeyCheckError
+from server.operations.windows import reading_sources
 from server.state import ServerState
 
 CHECK_SECONDS = 600.0
@@ -131,7 +132,8 @@ def check_key(state: ServerState, catalog: WorkspaceCatalog, view: View, key: Se
     encoding = Encoding(Format.JSON, names, prefix="[", suffix="]")
     job = state.engine.run_job(prepared, query, catalog, encoding, secrets.token_hex(12))
     sink = Collected()
-    state.engine.run(job, catalog.tenant, sink, timeout=CHECK_SECONDS)
+    with reading_sources(catalog, prepared.plan):
+        state.engine.run(job, catalog.tenant, sink, timeout=CHECK_SECONDS)
     (counted,) = orjson.loads(bytes(sink.content))
     rows, duplicates, nulls = (int(counted[name] or 0) for name in names)
     if not duplicates and not nulls:

@@ -3,12 +3,15 @@
 import pytest
 
 from catalog.errors import NotAdminError
+from catalog.records import Budget, Window
 from catalog.scope import Scope
 from engine.check_view import ViewSource
 from engine.errors import UnknownNameError
 from engine.explain import explanation_text
+from server.errors import SourceClosedError
 from server.operations.connections import save_connection
 from server.operations.explain import explain
+from server.operations.preview import preview
 from server.operations.publish import publish
 from server.operations.refresh import refresh
 from server.operations.views import save_view
@@ -82,3 +85,16 @@ def test_a_reader_sees_no_value_of_the_views(published: Shop) -> None:
         assert not any(value in shown for value in ("canary", "87654", "4711")), shown
         assert "UPPER" in shown and "?" in shown
     assert "canary-3" in explanation_text(explain(published.state, published.scope, asked))
+
+
+def test_a_closed_window_holds_for_what_reads_beside_the_answers(published: Shop) -> None:
+    shut = Budget(windows=(Window("inventory", (), "00:00", "24:00", 0),))
+    save_connection(published.state, published.scope, published.connection(budget=shut))
+    asked = "SELECT order_id FROM orders"
+    assert explain(published.state, published.scope, asked).scans, "a plan reads no rows"
+    with pytest.raises(SourceClosedError, match="inventory"):
+        explain(published.state, published.scope, asked, analyze=True)
+    with pytest.raises(SourceClosedError, match="inventory"):
+        preview(published.state, published.scope, "v")
+    with pytest.raises(SourceClosedError, match="inventory"):
+        publish(published.state, published.scope, "v", "counted", key=["status"])
