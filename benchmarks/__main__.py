@@ -58,6 +58,7 @@ def main() -> int:
         type=Path,
         help="where to keep reports and plots (default: benchmarks/results and docs/explanation; nowhere when quick)",
     )
+    parser.add_argument("--without", action="append", default=[], metavar="PEER", help="leave out a peer (spark, …)")
     parser.add_argument(
         "--tpch-state", type=Path, help="use the sources that `python -m benchmarks.tpch serve` keeps up"
     )
@@ -72,7 +73,7 @@ def main() -> int:
             directory.mkdir(parents=True, exist_ok=True)
     status = 0
     reports: list[Report] = []
-    with Rig(options.quick, pictures, options.tpch_state) as rig:
+    with Rig(options.quick, pictures, options.tpch_state, options.without) as rig:
         for name in options.names or FIGURES:
             began = time.monotonic()
             print(f"{name} …", file=sys.stderr, flush=True)

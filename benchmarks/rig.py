@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -21,10 +21,14 @@ class Rig:
     """Use it as a context manager. `quick`: small sizes and few rounds, to see that all runs.
 
     `pictures`: where plots go; None: nowhere. `tpch_state`: of the sources that `benchmarks.tpch serve` keeps up.
+    `without`: names of peers that are left out.
     """
 
-    def __init__(self, quick: bool, pictures: Path | None, tpch_state: Path | None = None) -> None:
+    def __init__(
+        self, quick: bool, pictures: Path | None, tpch_state: Path | None = None, without: Sequence[str] = ()
+    ) -> None:
         self.quick = quick
+        self.without = tuple(without)
         self._tpch_state = tpch_state
         self.pictures = pictures
         self.rounds = 1 if quick else 5

@@ -111,7 +111,7 @@ def run(rig: Rig) -> Report:
         for peer in PEERS:
             try:
                 order = peer_order(sources)
-                process = stack.enter_context(PeerProcess(peer, environment(peer), order))
+                process = stack.enter_context(PeerProcess(peer, environment(peer, rig.without), order))
                 peers[peer.title] = process
             except PeerMissingError as error:
                 left_out.append(str(error))

@@ -32,7 +32,7 @@ def run(rig: Rig) -> Report:
     pythons: dict[str, Path | None] = {OURS: None}
     for title, peer in BY_TITLE.items():
         try:
-            pythons[title] = environment(peer)
+            pythons[title] = environment(peer, rig.without)
         except PeerMissingError as error:
             measured.left_out.append(str(error))
     for name, python in list(pythons.items()):

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,8 +136,13 @@ class PeerProcess:
         self.close()
 
 
-def environment(peer: Peer) -> Path:
-    """The Python of the peer's environment, made on first use. Raises PeerMissingError with a sentence."""
+def environment(peer: Peer, without: Sequence[str] = ()) -> Path:
+    """The Python of the peer's environment, made on first use. Raises PeerMissingError with a sentence.
+
+    `without`: names of peers that are not wanted.
+    """
+    if peer.name in without:
+        raise PeerMissingError(f"{peer.title} was left out, as asked.")
     if peer.java:
         missing = [package for package, path in JARS.items() if not path.exists()]
         if shutil.which("java") is None or missing:
