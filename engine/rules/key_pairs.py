@@ -19,8 +19,8 @@ from sqlglot import exp
 from sqlglot.optimizer.scope import Scope
 
 from connectors.sdk import Table
-from connectors.sdk.types import family
 from engine.predicates import conjuncts
+from engine.rules.equal_columns import equal_columns, equality
 from engine.rules.scopes import (
     column_origin,
     filter_targets,
@@ -29,11 +29,9 @@ from engine.rules.scopes import (
     passes_filters,
     sources_of,
 )
-from engine.source_tables import our_names
 
 Place = tuple[Scope, exp.Column]
 Pair = tuple[str, str, str, str]
-MOST_EQUAL = 32  # columns in one chain of equalities: pairs grow with the square
 _MANY_GROUPS = ("rollup", "cube", "grouping_sets", "all", "totals")
 
 
@@ -71,7 +69,7 @@ def _equalities(scope: Scope, tables: Mapping[str, Table]) -> Iterator[tuple[Pla
         elif side != "FULL":
             inner += [(term, before | this) for term in on]
         before |= this
-    classes = _classes(scope, inner, tables)
+    classes = equal_columns(scope, inner, tables)
     for term, restricted in inner:
         for one, (holder, other) in _both_ways(scope, term, restricted):
             for same in classes.get((other.table, other.name), [other]):
@@ -83,38 +81,6 @@ def _equalities(scope: Scope, tables: Mapping[str, Table]) -> Iterator[tuple[Pla
         for one, (holder, other) in _semi_join(scope, term):
             for same in classes.get((other.table, other.name), [other]) if holder is scope else [other]:
                 yield one, (holder, same)
-
-
-def _classes(
-    scope: Scope, terms: list[tuple[exp.Expr, set[str]]], tables: Mapping[str, Table]
-) -> dict[tuple[str, str], list[exp.Column]]:
-    """By column: those of the scope that inner equalities make equal to it, itself among them.
-
-    Of one family only: 5 = '05' and 5 = '5', but '05' is not '5'.
-    """
-    found: dict[tuple[str, str], list[exp.Column]] = {}
-    for term, restricted in terms:
-        for one, other in _sides(term):
-            if one.table in restricted and other.table in restricted:
-                kind = _family(scope, one, tables)
-                if kind and kind == _family(scope, other, tables):
-                    mine = found.setdefault((one.table, one.name), [one])
-                    theirs = found.setdefault((other.table, other.name), [other])
-                    if mine is not theirs and len(mine) + len(theirs) <= MOST_EQUAL:
-                        mine += theirs
-                        for column in theirs:
-                            found[column.table, column.name] = mine
-    return found
-
-
-def _family(scope: Scope, column: exp.Column, tables: Mapping[str, Table]) -> str:
-    origin = column_origin(scope, column)
-    if origin is None or origin[0] not in tables:
-        return ""
-    table = tables[origin[0]]
-    return next(
-        (family(c.sql_type) for c, n in zip(table.columns, our_names(table), strict=True) if n == origin[1]), ""
-    )
 
 
 def _null_rejected(where: exp.Expr | None) -> set[str]:
@@ -129,17 +95,11 @@ def _null_rejected(where: exp.Expr | None) -> set[str]:
 
 def _both_ways(scope: Scope, term: exp.Expr, restricted: set[str]) -> Iterator[tuple[Place, Place]]:
     """The pairs of an equality: both sides from here, or one from outside. `restricted`: what may take keys."""
-    for one, other in _sides(term):
+    for one, other in equality(term):
         if one.table != other.table and other.table in restricted:
             holder = _holder(scope, one)
             if holder is not None:
                 yield (holder, one), (scope, other)
-
-
-def _sides(term: exp.Expr) -> Iterator[tuple[exp.Column, exp.Column]]:
-    if isinstance(term, exp.EQ) and isinstance(term.this, exp.Column) and isinstance(term.expression, exp.Column):
-        yield term.this, term.expression
-        yield term.expression, term.this
 
 
 def _holder(scope: Scope, column: exp.Column) -> Scope | None:
@@ -174,7 +134,7 @@ def _semi_join(scope: Scope, term: exp.Expr) -> Iterator[tuple[Place, Place]]:
         around = set(sources_of(scope)) - own
         where = query.args.get("where")
         for part in conjuncts(where.this if where else None):
-            for one, other in _sides(part):
+            for one, other in equality(part):
                 if one.table in own and other.table in around:
                     yield (inner, one), (scope, other)
     if isinstance(value, exp.Column) and value.table in sources_of(scope) and len(query.selects) == 1:

@@ -8,7 +8,7 @@ of 1,536. In an outer ON only a term over the null-supplied side may be copied.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from sqlglot import exp
@@ -17,6 +17,7 @@ from sqlglot.optimizer.scope import Scope
 from connectors.sdk import Predicate, Table
 from engine.plan import Note, Plan
 from engine.predicates import conjuncts, push, rejects_null
+from engine.rules.equal_columns import equal_columns, equality
 from engine.rules.scopes import (
     column_family,
     inner_selects,
@@ -47,6 +48,9 @@ def push_filters(plan: Plan, tables: Mapping[str, Table]) -> Plan:
             for alias in aliases:
                 if alias in named:
                     pushing.push(scope, alias, condition, True)
+    for scope in pushing.all_scopes:  # after those that the query states, which tell more
+        for alias, condition in _implied(scope, tables):
+            pushing.push(scope, alias, condition, False, implied=True)
     scans, notes = [], []
     for scan in plan.scans:
         predicates = tuple(dict.fromkeys(pushing.found[scan.id]))
@@ -79,6 +83,61 @@ def conditions(scope: Scope) -> list[tuple[exp.Expr, list[str]]]:
     return terms
 
 
+def _implied(scope: Scope, tables: Mapping[str, Table]) -> Iterator[tuple[str, exp.Expr]]:
+    """What terms over one column say of the columns that are equal to it: `a.x = b.x AND a.x > 5` says b.x > 5.
+
+    Of the probed side of a LEFT, SEMI or ANTI JOIN too, where no RIGHT or FULL JOIN is near: for a row of the left
+    side that counts, only partners with its own value matter.
+    """
+    select = scope.expression
+    if not isinstance(select, exp.Select) or not joins_are_plain(select) or not select.args.get("joins"):
+        return
+    joins: list[exp.Join] = select.args["joins"]
+    extended = any(str(join.args.get("side") or "").upper() in ("RIGHT", "FULL") for join in joins)
+    own = set(sources_of(scope))
+    inner = [(term, set(aliases)) for term, aliases in conditions(scope) if len(aliases) > 1]
+    if extended:
+        inner = [(term, aliases) for term, aliases in inner if aliases == own]
+    known = {id(term): {(c.table, c.name) for c in term.find_all(exp.Column)} for term, _ in inner}
+    single = [(term, next(iter(known[id(term)]))) for term, _ in inner if len(known[id(term)]) == 1]
+    if not single:
+        return
+    classes = equal_columns(scope, inner, tables)
+    probed = {} if extended else _probed(scope, joins, tables)
+    for term, place in single:
+        equal = classes.get(place, [])
+        others = {(other.table, other.name): other for other in equal}
+        for one in list(others) or [place]:
+            others |= {(other.table, other.name): other for other in probed.get(one, [])}
+        for name, other in others.items():
+            if name != place:
+                yield other.table, _instead(term, other)
+
+
+def _probed(
+    scope: Scope, joins: list[exp.Join], tables: Mapping[str, Table]
+) -> dict[tuple[str, str], list[exp.Column]]:
+    """By column of a left side: those of the probed side of its join that must be equal to it."""
+    found: dict[tuple[str, str], list[exp.Column]] = {}
+    for join in joins:
+        kind = str(join.args.get("kind") or "").upper()
+        if str(join.args.get("side") or "").upper() == "LEFT" or kind in ("SEMI", "ANTI"):
+            this, terms = join.this.alias_or_name, conjuncts(join.args.get("on"))
+            both = {column.table for term in terms for column, _ in equality(term)}
+            for (alias, name), columns in equal_columns(scope, [(term, both) for term in terms], tables).items():
+                if alias != this:
+                    found.setdefault((alias, name), []).extend(c for c in columns if c.table == this)
+    return found
+
+
+def _instead(term: exp.Expr, column: exp.Column) -> exp.Expr:
+    holder = exp.Paren(this=term.copy())
+    for other in list(holder.find_all(exp.Column)):
+        other.replace(column.copy())
+    found: exp.Expr = holder.this
+    return found
+
+
 class _Pushing:
     """One run of the rule: what it found for each scan, and what it knows of the tree's scopes."""
 
@@ -92,11 +151,11 @@ class _Pushing:
         self._supplied: dict[int, set[str]] = {}
         self._steps = 0
 
-    def push(self, scope: Scope, alias: str, condition: exp.Expr, keeps_null: bool) -> None:
+    def push(self, scope: Scope, alias: str, condition: exp.Expr, keeps_null: bool, implied: bool = False) -> None:
         """Push one condition toward one source of a scope, down through derived tables of plain columns.
 
         `keeps_null`: no join on the way down from the condition can supply NULLs for its columns; this scope's own
-        joins are looked at here.
+        joins are looked at here. `implied`: the query does not state it, so nothing is to be told when it stays.
         """
         self._steps += 1
         source = sources_of(scope).get(alias)
@@ -105,11 +164,11 @@ class _Pushing:
         keeps_null = keeps_null and alias not in self._null_supplied(scope)
         scan = scan_of(source)
         if scan is not None and scan in self._tables:
-            self._give(scan, alias, condition, keeps_null)
+            self._give(scan, alias, condition, keeps_null, implied)
         elif isinstance(source, Scope):
-            self._descend(source, alias, condition, keeps_null)
+            self._descend(source, alias, condition, keeps_null, implied)
 
-    def _give(self, scan: str, alias: str, condition: exp.Expr, keeps_null: bool) -> None:
+    def _give(self, scan: str, alias: str, condition: exp.Expr, keeps_null: bool, implied: bool) -> None:
         spelling = self._spelling[scan]
 
         def locate(column: exp.Column) -> str | None:
@@ -118,10 +177,10 @@ class _Pushing:
         pushed = push(condition, self._tables[scan], locate, self._types)
         if pushed is not None and (keeps_null or rejects_null(pushed.predicate)):
             self.found[scan].append(pushed.predicate)
-        elif all(column.table == alias for column in condition.find_all(exp.Column)):
+        elif not implied and all(column.table == alias for column in condition.find_all(exp.Column)):
             self.refused[scan].append(statement_shape(condition))
 
-    def _descend(self, source: Scope, alias: str, condition: exp.Expr, keeps_null: bool) -> None:
+    def _descend(self, source: Scope, alias: str, condition: exp.Expr, keeps_null: bool, implied: bool) -> None:
         if not referenced_once(source, self.all_scopes):
             return
         if isinstance(source.expression, exp.SetOperation) and any(
@@ -138,7 +197,7 @@ class _Pushing:
             if not own or not passes_filters(arm, own) or not joins_are_plain(arm.expression):
                 continue
             for name in dict.fromkeys(column.table for column in own):
-                self.push(arm, name, inner, keeps_null)
+                self.push(arm, name, inner, keeps_null, implied)
 
     def _null_supplied(self, scope: Scope) -> set[str]:
         known = self._supplied.get(id(scope))

@@ -154,3 +154,75 @@ SELECT * FROM c.exact PIVOT (count(*) FOR t IN ('a', 'b')) WHERE n = 1;
 SELECT e.id FROM c.exact e POSITIONAL JOIN c.small s WHERE e.n = 1;
 --> s0 exact(id, n, t, d, ok, x)
 --> s1 small(id, huge_id, t)
+
+-- name: what holds of a column holds of those that are equal to it
+SELECT h.v FROM c.small s JOIN c.huge h ON h.id = s.huge_id JOIN c.exact e ON e.id = h.id WHERE s.huge_id IN (1, 2) AND h.t > 'a';
+--> s0 small(id, huge_id, t) where huge_id in 1, 2
+--> s1 huge(id, small_id, t, v) where t gt a and id in 1, 2
+--> s2 exact(id, n, t, d, ok, x) where id in 1, 2
+--> note s0: pushed huge_id in (2 values)
+--> note s1: pushed t gt ?
+--> note s1: pushed id in (2 values)
+--> note s2: pushed id in (2 values)
+
+-- name: under a range and a parameter's place too, through a view
+SELECT o.v FROM outer_view o JOIN c.exact e ON e.id = o.id WHERE e.id BETWEEN 3 AND 9;
+--> s0 small(id, huge_id, t) where (id ge 3 and id le 9)
+--> s1 huge(id, small_id, t, v)
+--> s2 exact(id, n, t, d, ok, x) where (id ge 3 and id le 9)
+--> note s0: pushed (id ge ? and id le ?)
+--> note s2: pushed (id ge ? and id le ?)
+
+-- name: of the probed side of a left join
+SELECT h.v FROM c.small s LEFT JOIN c.huge h ON h.id = s.huge_id WHERE s.huge_id = 7;
+--> s0 small(id, huge_id, t) where huge_id eq 7
+--> s1 huge(id, small_id, t, v) where id eq 7
+--> note s0: pushed huge_id eq ?
+--> note s1: pushed id eq ?
+
+-- name: not of its preserved side
+SELECT h.v FROM c.small s LEFT JOIN c.huge h ON h.id = s.huge_id AND h.id = 7;
+--> s0 small(id, huge_id, t)
+--> s1 huge(id, small_id, t, v) where id eq 7
+--> note s1: pushed id eq ?
+
+-- name: of both sides of a semi join, of the probed side of an anti join
+SELECT s.id FROM c.small s SEMI JOIN c.huge h ON h.id = s.huge_id ANTI JOIN c.exact e ON e.id = s.huge_id WHERE s.huge_id = 7;
+--> s0 small(id, huge_id, t) where huge_id eq 7
+--> s1 huge(id, small_id, t, v) where id eq 7
+--> s2 exact(id, n, t, d, ok, x) where id eq 7
+--> note s0: pushed huge_id eq ?
+--> note s1: pushed id eq ?
+--> note s2: pushed id eq ?
+
+-- name: not beside a full join, unless WHERE says it
+SELECT s.id FROM c.small s JOIN c.exact e ON e.id = s.id AND e.id = 7 FULL JOIN c.huge h ON h.id = s.id;
+--> s0 small(id, huge_id, t)
+--> s1 exact(id, n, t, d, ok, x) where id eq 7
+--> s2 huge(id, small_id, t, v)
+--> note s1: pushed id eq ?
+
+-- name: WHERE says it
+SELECT s.id FROM c.small s FULL JOIN c.huge h ON h.t = s.t WHERE h.id = s.id AND s.id = 7;
+--> s0 small(id, huge_id, t) where id eq 7
+--> s1 huge(id, small_id, t, v) where id eq 7
+--> note s0: pushed id eq ?
+--> note s1: pushed id eq ?
+
+-- name: not of another family
+SELECT s.id FROM c.small s JOIN c.huge h ON h.id = s.t WHERE s.t = '05';
+--> s0 small(id, huge_id, t) where t eq 05
+--> s1 huge(id, small_id, t, v)
+--> note s0: pushed t eq ?
+
+-- name: not of floats
+SELECT e.id FROM c.exact e JOIN c.huge h ON h.v = e.x WHERE e.x = 0.5;
+--> s0 exact(id, n, t, d, ok, x) where x eq 0x1.0000000000000p-1
+--> s1 huge(id, small_id, t, v)
+--> note s0: pushed x eq ?
+
+-- name: IS NULL says nothing
+SELECT s.id FROM c.small s LEFT JOIN c.huge h ON h.id = s.huge_id WHERE s.huge_id IS NULL;
+--> s0 small(id, huge_id, t) where huge_id is_null
+--> s1 huge(id, small_id, t, v)
+--> note s0: pushed huge_id is_null
