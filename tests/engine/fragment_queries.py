@@ -24,6 +24,26 @@ VALUES = {
 }  # fmt: skip
 
 
+FUNCTIONS = {
+    "text": (
+        "{} LIKE 'a%'", "{} NOT LIKE '%b'", "{} LIKE '_'", "{} LIKE '%!%' ESCAPE '!'", "substring({}, 1, 1) = 'a'",
+        "left({}, 2) IN ('a ', 'ab', '')", "length({}) > 1", "contains({}, 'b')", "starts_with({}, 'A')",
+        "{} IS DISTINCT FROM 'a'", "coalesce({}, 'a') = 'a'", "nullif({}, '') IS NULL", "right({}, 1) = ' '",
+    ),
+    "date": (
+        "year({}) = 2024", "extract(month FROM {}) IN (2, 3)", "date_trunc('month', {}) = DATE '2024-02-01'",
+        "{} < DATE '2024-01-31' + INTERVAL '1' MONTH", "dayofweek({}) = 4", "{} + 1 > DATE '2024-02-29'",
+        "{} - INTERVAL '1' YEAR < DATE '2023-03-01'",
+    ),
+    "timestamp": (
+        "hour({}) = 1", "date_trunc('day', {}) = DATE '2024-03-31'", "cast({} AS DATE) = DATE '2024-10-27'",
+    ),
+    "decimal": ("round({}, 1) > 2", "abs({}) < 10", "floor({}) = 2", "cast({} AS DECIMAL(38,4)) > 0"),
+    "integer": ("{} % 2 = 1", "abs({} + 0) < 3", "sign({}) = -1", "{} IS DISTINCT FROM 1", "coalesce({}, 0) > 0"),
+    "float": ("{} > 2.4", "{} BETWEEN -1 AND 0", "NOT {} = 0"),
+}  # fmt: skip
+
+
 @dataclass(slots=True)
 class FragmentQueries:
     """Writes queries. `tables`: connection → table name → description."""
@@ -198,6 +218,8 @@ class FragmentQueries:
             text = f"({self.condition(columns, depth - 1)}{word}{self.condition(columns, depth - 1)})"
             return f"NOT {text}" if self.chance(0.3) else text
         reference, kind = self.rng.choice(columns)
+        if kind in FUNCTIONS and self.chance(0.3):
+            return self.rng.choice(FUNCTIONS[kind]).replace("{}", reference)
         if form < 0.4 or kind not in VALUES:
             return f"{reference} IS {self.rng.choice(('', 'NOT '))}NULL"
         if form < 0.5:
