@@ -28,3 +28,9 @@ def test_each_of_several_waits_has_its_own_time() -> None:
     with patience.at_most(60, long.set) as first, patience.at_most(0.1, short.set) as second:
         assert short.wait(5)
         assert second.ended and not first.ended and not long.is_set()
+
+
+def test_a_failure_to_wake_one_leaves_the_others_watched() -> None:
+    patience, woken = Patience(), threading.Event()
+    with patience.at_most(0.05, lambda: {}["gone"]), patience.at_most(0.6, woken.set):
+        assert woken.wait(5)
