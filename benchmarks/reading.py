@@ -6,6 +6,7 @@ import importlib
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -16,9 +17,10 @@ from benchmarks.report import Aim, Report, times
 from benchmarks.rig import Rig
 from connectors.mysql import Mysql, MysqlConfig
 from connectors.postgres import Postgres, PostgresConfig
-from connectors.sdk import ScanRequest, SortKey, TableName
+from connectors.sdk import Comparison, Op, ScanRequest, SortKey, TableName
 from connectors.sdk.connector import Connector
 from connectors.sdk.csv_rows import CsvColumns, csv_batches
+from connectors.sdk.scan import Predicate
 from tests.servers.mariadb import MariaDBServer
 from tests.servers.postgres import PostgresServer
 
@@ -57,7 +59,7 @@ def run(rig: Rig) -> Report:
     )
     for server, ways, measured, floor in (
         ("MariaDB", mariadb_ways(rig.mariadb), "Viewloom, packed lines", "Viewloom, plain rows"),
-        ("PostgreSQL", postgres_ways(rig.postgres), "Viewloom", "COPY, psycopg's libpq, into Arrow"),
+        ("PostgreSQL", postgres_ways(rig.postgres, rig.rows), "Viewloom", "COPY, psycopg's libpq, into Arrow"),
     ):
         for width, names in WIDTHS.items():
             variants = {name: partial(measure, way, names) for name, way in ways.items()}
@@ -110,7 +112,7 @@ def mariadb_ways(server: MariaDBServer) -> dict[str, Callable[[tuple[str, ...]],
     return {**ways, "connectorx": by_connectorx}
 
 
-def postgres_ways(server: PostgresServer) -> dict[str, Callable[[tuple[str, ...]], Iterator[int]]]:
+def postgres_ways(server: PostgresServer, rows: int) -> dict[str, Callable[[tuple[str, ...]], Iterator[int]]]:
     """psycopg's own COPY, thrown away and into Arrow, and the connector."""
     values = {name: getattr(server, name) for name in ("host", "port", "database", "user", "password")}
     source = Postgres(PostgresConfig.model_validate({**values, "tls": "disable"}))
@@ -127,10 +129,19 @@ def postgres_ways(server: PostgresServer) -> dict[str, Callable[[tuple[str, ...]
         with server.connect() as connection:
             yield from map(len_of, csv_batches(blocks_by_libpq(connection.pgconn, names), columns))
 
+    table = TableName(("public", "items"))
+
+    def halves(names: tuple[str, ...]) -> Iterator[int]:
+        middle = rows // 2
+        parts = [Comparison("id", Op.LE, (middle,)), Comparison("id", Op.GT, (middle,))]
+        with ThreadPoolExecutor(2) as threads:
+            yield from threads.map(lambda part: sum(scan(source, table, names, predicates=(part,))), parts)
+
     return {
         "COPY, psycopg, discarded": copied,
         "COPY, psycopg's libpq, into Arrow": parsed,
-        "Viewloom": partial(scan, source, TableName(("public", "items"))),
+        "Viewloom": partial(scan, source, table),
+        "Viewloom, two halves of the key at once": halves,
     }
 
 
@@ -150,11 +161,16 @@ def blocks_by_libpq(connection: Any, names: tuple[str, ...]) -> Iterator[bytes]:
 
 
 def scan(
-    source: Connector, table: TableName, names: tuple[str, ...], order_by: tuple[SortKey, ...] = ()
+    source: Connector,
+    table: TableName,
+    names: tuple[str, ...],
+    order_by: tuple[SortKey, ...] = (),
+    predicates: tuple[Predicate, ...] = (),
 ) -> Iterator[int]:
     """The connector's scan."""
     kinds = {column.name: column.sql_type for column in source.describe(table).columns}
-    yield from map(len_of, source.scan(ScanRequest(table, tuple((n, kinds[n]) for n in names), order_by=order_by)))
+    columns = tuple((name, kinds[name]) for name in names)
+    yield from map(len_of, source.scan(ScanRequest(table, columns, predicates, order_by)))
 
 
 def len_of(batch: pa.RecordBatch) -> int:
