@@ -43,7 +43,7 @@ class Fragment:
     `tables`: that it reads. `lookups`: output columns that take the keys of a join. `rows_read`: about how many rows
     the source goes through, None: unknown. `small`: few rows come back. `values`: how many different ones output
     columns are expected to have, where that is known. `keys_at`: None where keys may only stand around the statement.
-    `most_keys`: that its tables take well."""
+    `most_keys`: that its tables take well. `sorts`: output columns by which the source sorts as DuckDB does."""
 
     sql: str
     parameters: tuple[Value | Param | list[Value] | None, ...]
@@ -55,6 +55,7 @@ class Fragment:
     values: tuple[tuple[str, int], ...] = ()
     keys_at: KeysAt | None = None
     most_keys: int = 10_000
+    sorts: tuple[str, ...] = ()
 
     def bound(self, values: Sequence[Value | None]) -> Fragment:
         """With the caller's values in place of `Param`s. Raises ParameterValueError."""
@@ -134,6 +135,7 @@ def fragment_to_json(fragment: Fragment | None) -> dict[str, object] | None:
         "rows_read": fragment.rows_read,
         "small": fragment.small,
         "values": [list(pair) for pair in fragment.values],
+        "sorts": list(fragment.sorts),
         "most_keys": fragment.most_keys,
         "keys_at": None if at is None else [at.place, at.parameters, at.filtered, dict(at.columns)],
     }
@@ -155,6 +157,7 @@ def fragment_from_json(data: dict[str, object] | None) -> Fragment | None:
         lookups=tuple(cast("list[str]", data["lookups"])),
         rows_read=cast("int | None", data["rows_read"]),
         small=bool(data["small"]),
+        sorts=tuple(cast("list[str]", data["sorts"])),
         values=tuple((name, number) for name, number in cast("list[tuple[str, int]]", data["values"])),
         keys_at=None if at is None else KeysAt(*at),
         most_keys=cast(int, data["most_keys"]),

@@ -17,6 +17,7 @@ from engine.rules.push_filters import push_filters
 from engine.rules.push_join_keys import push_join_keys
 from engine.rules.push_joins import push_joins
 from engine.rules.push_limit import push_limit
+from engine.rules.push_top import push_top
 from engine.rules.skip_branches import skip_branches
 from engine.scans import described
 
@@ -32,6 +33,7 @@ RULES: tuple[Rule, ...] = (
     group_below_joins,  # before push_aggregates and push_joins, which would take its sources as they are
     push_aggregates,  # after push_filters: what was copied to a scan goes into its fragment
     push_joins,  # after push_aggregates: a join below a grouping goes with it
+    push_top,  # after the fragments: it cuts what they give
     skip_branches,  # after all that makes fragments: guards stay with the scans that there are then
     push_join_keys,  # last: keys go to fragments too, and what the filters leave decides which side is small
 )

@@ -87,7 +87,7 @@ class _Grouping:
         self._select = cast(exp.Select, scope.expression)
         self._check(scope)
         self._relation = reader.relation(scope)
-        self._items = in_order(self._relation, tables)
+        self._items = in_order(self._relation, tables, fans_out=True)
         self._tables = tables
         self._statement = Statement(self._items, tables, parameter_types)
         self._keys: dict[exp.Column, tuple[str, Term]] = {}

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from connectors.sdk import Column, Table, TableName, Value
+from connectors.sdk.types import family
 from engine.dialects import DIALECTS
 from engine.dialects.render import Context, InexactError, condition, render_predicate
-from engine.dialects.table import CONDITION, Term
+from engine.dialects.table import CONDITION, OPAQUE, Term
 from engine.fragments import Fragment, KeysAt, Param
 from engine.rules.relation import Item
 from engine.rules.semi_joins import all_inner_tables, check_reached, inner_tables, inner_terms
@@ -27,6 +28,12 @@ class Output:
     sql_type: str
     lookup: bool = False
     values: int | None = None
+
+    @property
+    def sorts(self) -> bool:
+        """Whether the source sorts by it as DuckDB does: numbers and days."""
+        exact = self.term.ordered and self.term.family != OPAQUE
+        return exact and family(self.sql_type) in ("integer", "decimal", "date")
 
 
 class Statement:
@@ -129,6 +136,7 @@ class Statement:
             lookups=tuple(f"c{index}" for index, output in enumerate(self.outputs) if output.lookup),
             rows_read=read,
             small=rows == 1,
+            sorts=tuple(f"c{i}" for i, output in enumerate(self.outputs) if output.sorts),
             values=tuple((f"c{i}", output.values) for i, output in enumerate(self.outputs) if output.values),
             keys_at=keys_at,
             most_keys=min(self._tables[item.scan.id].key_lookup for item in self.items),

@@ -28,6 +28,10 @@ PUSHED = {
         "SELECT s1.region AS c0, COUNT(s1.id) AS c1 FROM orders AS s0 LEFT JOIN customers AS s1 "
         "ON (s1.id = s0.customer) AND (s1.region = CAST(%s AS bigint)) GROUP BY s1.region"
     ),
+    "SELECT c.id, count(o.id) AS n FROM erp.customers c LEFT JOIN erp.orders o ON o.customer = c.id GROUP BY c.id": (
+        "SELECT s0.id AS c0, COUNT(s1.id) AS c1 FROM customers AS s0 LEFT JOIN orders AS s1 "
+        "ON (s1.customer = s0.id) GROUP BY s0.id"
+    ),
     "SELECT v.c, sum(v.t) FROM (SELECT customer AS c, total * 2 AS t FROM erp.orders WHERE status = 'x') v "
     "WHERE v.c > 5 GROUP BY v.c": (
         "SELECT s0.customer AS c0, SUM((CAST(s0.total AS numeric) * CAST(CAST(%s AS bigint) AS numeric))) AS c1 "
@@ -45,6 +49,10 @@ PUSHED = {
     ),
 }  # fmt: skip
 KEPT = {
+    "SELECT c.region, count(*) FROM erp.customers c LEFT JOIN erp.orders o ON o.customer = c.id "
+    "LEFT JOIN erp.lines l ON l.qty = c.id GROUP BY c.region": "multiply",
+    "SELECT c.region, count(*) FROM erp.customers c LEFT JOIN erp.orders o ON o.customer = c.region "
+    "GROUP BY c.region": "multiply",
     "SELECT sum(weight) FROM erp.orders": "sum of float is not on",
     "SELECT weight, count(*) FROM erp.orders GROUP BY weight": "may not tell apart",
     "SELECT note, count(*) FROM erp.orders GROUP BY note": "may not tell apart",

@@ -1,0 +1,87 @@
+"""Let a source cut the rows of a fragment: LIMIT, and ORDER BY with LIMIT, over groups or joined rows.
+
+Only when the fragment's rows are the answer's: nothing filters, joins or groups above it. Sort keys are numbers and
+dates, which every source orders as DuckDB does; where NULLs stand is said as a key of its own. DuckDB sorts and cuts
+again. A fragment that was cut takes no keys of a join: they would come too late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from sqlglot import exp
+
+from connectors.sdk import Table
+from connectors.sdk.types import family
+from engine.plan import Note, Plan
+from engine.rules.scopes import is_aggregate
+from engine.scans import Scan
+
+_ORDERED = frozenset({"integer", "decimal", "date"})
+_BLOCKING = ("joins", "where", "group", "having", "qualify", "distinct", "windows", "laterals", "pivots", "sample")
+
+
+def push_top(plan: Plan, tables: Mapping[str, Table]) -> Plan:
+    """The one fragment of a plan gives no more rows than the answer has."""
+    if len(plan.scans) != 1 or plan.scans[0].fragment is None or not isinstance(plan.select, exp.Select):
+        return plan
+    scan, select = plan.scans[0], plan.select
+    limit, offset = _number(select.args.get("limit"), None), _number(select.args.get("offset"), 0)
+    if limit is None or offset is None or not _is_plain(select, scan):
+        return plan
+    terms = []
+    order = select.args.get("order")
+    for term in order.expressions if order is not None else []:
+        column = _column(term.this, select, scan)
+        if column is None:
+            why = "sorted here: by what the source may sort otherwise"
+            return plan.with_scans(plan.scans, [Note("push_top", scan.id, why)])
+        down = " DESC" if term.args.get("desc") else ""
+        terms.append(f"({column} IS NULL)" + (" DESC" if term.args.get("nulls_first") else ""))
+        terms.append(column + down)
+    fragment = scan.fragment
+    assert fragment is not None
+    sql = f"SELECT * FROM ({fragment.sql}) AS f"  # noqa: S608 - rendered, values apart
+    sql += (f" ORDER BY {', '.join(terms)}" if terms else "") + f" LIMIT {limit + offset}"
+    cut = replace(scan, fragment=replace(fragment, sql=sql, lookups=(), keys_at=None), row_estimate=limit + offset)
+    return plan.with_scans([cut], [Note("push_top", scan.id, f"pushed limit {limit + offset}")])
+
+
+def _number(node: exp.Expr | None, absent: int | None) -> int | None:
+    if node is None:
+        return absent
+    value = node.expression
+    return int(value.name) if isinstance(value, exp.Literal) and value.is_int else None
+
+
+def _is_plain(select: exp.Select, scan: Scan) -> bool:
+    """Whether the SELECT has one row for each row of the fragment, read once."""
+    from_ = select.args.get("from_")
+    if from_ is None or not isinstance(from_.this, exp.Table) or from_.this.name != scan.id:
+        return False
+    if any(select.args.get(name) for name in (*_BLOCKING, "with_")) or from_.this.args.get("joins"):
+        return False
+    if len(list(select.find_all(exp.Table))) != 1:
+        return False
+    nodes = [node for projection in select.selects for node in projection.walk()]
+    return not any(is_aggregate(n) or isinstance(n, exp.Window | exp.Unnest | exp.Explode) for n in nodes)
+
+
+def _column(node: exp.Expr, select: exp.Select, scan: Scan) -> str | None:
+    """The fragment's column by whose order a term of ORDER BY sorts."""
+    if isinstance(node, exp.Literal) and node.is_int and 0 < int(node.name) <= len(select.selects):
+        node = select.selects[int(node.name) - 1]
+    elif isinstance(node, exp.Column) and not node.table:
+        if node.name not in select.named_selects:
+            return None
+        node = select.selects[select.named_selects.index(node.name)]
+    if isinstance(node, exp.Alias):
+        node = node.this
+    node = node.unnest()
+    if isinstance(node, exp.Cast) and not isinstance(node, exp.TryCast) and node.to.this == exp.DType.INT128:
+        node = node.this  # the sum of integers: the same number
+    if not isinstance(node, exp.Column) or node.table != scan.id:
+        return None
+    found = next((column for column in scan.columns if column.name == node.name), None)
+    return found.source if found is not None and family(found.sql_type) in _ORDERED else None
