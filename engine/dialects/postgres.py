@@ -153,4 +153,5 @@ POSTGRES = DialectTable(
     true="TRUE",
     text=_text,
     semi_joins="any",
+    most_groups=50_000,  # `work_mem` is 4 MB by default: beyond it groups are spilled or sorted
 )

@@ -138,6 +138,7 @@ class DialectTable:
     text: Callable[[Column], str] = text_as_declared
     float_parameters: bool = True
     one_text: bool = False
+    most_groups: int | None = None
     empty_text: bool = True
     first_rows: Callable[[str, int], str] = limited
     order: Callable[[str, bool, bool], str] = with_nulls

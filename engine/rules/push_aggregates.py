@@ -31,6 +31,9 @@ _FUNCTIONS: dict[type[exp.Expr], str] = {
     exp.Count: "count", exp.Sum: "sum", exp.Min: "min", exp.Max: "max", exp.Avg: "avg",
 }  # fmt: skip
 _NOT_GROUPED = ("qualify", "windows", "laterals", "pivots", "sample")
+# PostgreSQL, TPC-H at scale 1, seconds of grouping there and of sending two or three columns to be grouped here:
+# 6 M rows to 200,000 groups 15.9 and 7.9, to 800,000 15.6 and 5.8, to 1.5 M 11.3 and 2.9; to 10,000 it groups sooner.
+MANY_ROWS, MANY_GROUPS, NARROW = 200_000, 0.01, 4
 HAVING_SHARE = 0.01  # a guess: who asks for groups by a condition means the unusual ones
 _SPECIAL_GROUPS = ("rollup", "cube", "grouping_sets", "all", "totals")
 
@@ -48,7 +51,8 @@ def push_aggregates(plan: Plan, tables: Mapping[str, Table]) -> Plan:
     for scope in all_scopes:
         if _groups(scope):
             try:
-                made = _Grouping(scope, reader, tables, plan.parameter_types).push(next_id(select, scans))
+                grouping = _Grouping(scope, reader, tables, plan.parameter_types)
+                made = grouping.push(next_id(select, scans), alone=len(plan.scans) == 1)
             except InexactError as error:
                 notes += [Note("push_aggregates", s.id, f"grouped here: {error}") for s in _own(scope, plan.scans)]
                 continue
@@ -93,8 +97,11 @@ class _Grouping:
         self._keys: dict[exp.Column, tuple[str, Term]] = {}
         self._id = ""
 
-    def push(self, scan_id: str) -> Scan:
-        """The fragment's scan; the SELECT then reads it. InexactError, and then the tree is as it was."""
+    def push(self, scan_id: str, *, alone: bool) -> Scan:
+        """The fragment's scan; the SELECT then reads it. InexactError, and then the tree is as it was.
+
+        `alone`: no other scan can give it keys.
+        """
         select, self._id = self._select, scan_id
         group = select.args.get("group")
         keys = group.expressions if group is not None else self._distinct_columns()
@@ -116,6 +123,8 @@ class _Grouping:
             grouped = frozenset(name for name, _ in self._keys.values())
             few = having_terms(condition, self._statement.outputs, grouped, self._statement.context)
             rows = None if rows is None else max(2, int(rows * HAVING_SHARE)) if few else rows
+        if alone and not few:
+            self._check_sending(rows)
         scan = self._statement.scan(scan_id, self._relation.where, terms, few, rows=rows)
         from_scan(select, scan_id)
         select.set("expressions", projections)
@@ -172,6 +181,16 @@ class _Grouping:
         grouped = {plain.name for key in self._keys if isinstance(plain := self._relation.expand(key), exp.Column)}
         if any(key <= grouped for key in keys_of(table)):
             raise InexactError("each group is one row")
+
+    def _check_sending(self, groups: int | None) -> None:
+        """Many groups of many rows of one narrow scan are made here, where statistics (no guess) say so."""
+        most, rows = self._statement.dialect.most_groups, rows_joined_by_keys(self._items, self._tables)
+        if most is None or rows is None or groups is None or groups <= max(most, MANY_GROUPS * rows):
+            return
+        scan = self._items[0].scan
+        known = [values_of(self._relation.expand(key).name, self._tables[scan.id]) for key in self._keys]
+        if len(self._items) == 1 and rows > MANY_ROWS and len(scan.columns) <= NARROW and None not in known:
+            raise InexactError("grouping would cost the source more than sending the rows")
 
     def _rows(self) -> int | None:
         rows = rows_joined_by_keys(self._items, self._tables)

@@ -7,6 +7,7 @@ import pytest
 from engine.query import Parameter
 from tests.engine.fragment_plans import fragments, plan, reasons, rest
 
+RULE = "push_aggregates"
 PUSHED = {
     "SELECT count(*) FROM erp.orders": "SELECT COUNT(*) AS c0 FROM orders AS s0",
     "SELECT status, count(*), sum(total) FROM erp.orders WHERE day >= DATE '2024-01-01' GROUP BY status": (
@@ -112,6 +113,25 @@ def test_conditions_on_one_aggregate_go_below_having_as_a_copy(having: str, push
         assert found.sql.replace('"', "").partition(" HAVING ")[2] == pushed
         assert found.sql.count("%s") == len(found.parameters)
         assert " WHERE " in rest(sql), "the whole condition is looked at again"
+
+
+@pytest.mark.parametrize(
+    ("sql", "sent"),
+    [
+        ("SELECT order_id, sum(qty) FROM erp.lines GROUP BY order_id", True),
+        ("SELECT order_id, sum(qty) FROM erp.lines GROUP BY order_id HAVING sum(qty) > 300", False),
+        ("SELECT order_id, sum(qty) FROM mes.lines GROUP BY order_id", False),  # MariaDB was found to group as soon
+        ("SELECT qty, count(*) FROM erp.lines GROUP BY qty", False),
+        ("SELECT order_id, sum(qty) FROM erp.lines WHERE order_id = 7 GROUP BY order_id", False),
+        ("SELECT no, sum(qty) FROM erp.lines GROUP BY no", False),  # nothing is known of it
+        # Keys of the other scan may find a few groups.
+        ("SELECT c.id, g.q FROM mes.customers c JOIN (SELECT order_id, sum(qty) AS q FROM erp.lines "
+         "GROUP BY order_id) g ON g.order_id = c.id", False),
+    ],
+)  # fmt: skip
+def test_many_groups_of_many_rows_are_made_here(sql: str, sent: bool) -> None:
+    assert ("[erp.lines]" in fragments(sql)) == sent
+    assert ("grouped here: grouping would cost the source more than sending the rows" in reasons(sql, RULE)) == sent
 
 
 def test_without_groups_there_is_nothing_to_leave_out() -> None:
