@@ -35,6 +35,8 @@ _ALL = dict.fromkeys(Op, Support.EXACT)
 
 def skip_branches(plan: Plan, tables: Mapping[str, Table]) -> Plan:
     """Each scan gets the conditions over constants without which none of its rows counts."""
+    if not any(isinstance(p.unalias(), exp.Literal) for s in plan.select.find_all(exp.Select) for p in s.selects):
+        return plan
     all_scopes = scopes(plan.select)
     found: dict[str, list[Guard]] = {}
     for scope in all_scopes:
@@ -43,7 +45,8 @@ def skip_branches(plan: Plan, tables: Mapping[str, Table]) -> Plan:
         for condition, aliases in conditions(scope):
             if condition.find(exp.Query, exp.Window, exp.AggFunc):
                 continue
-            for alias in aliases:
+            named = {column.table for column in condition.find_all(exp.Column)}
+            for alias in [alias for alias in aliases if not named or alias in named]:
                 _look(scope, alias, condition, plan, tables, all_scopes, found, True)
     if not found:
         return plan
@@ -66,10 +69,10 @@ def _look(
     keeps_null: bool,
 ) -> None:
     """Follow a condition into one source of a scope, down to the branches in which its columns are constants."""
-    keeps_null = keeps_null and alias not in null_supplied(scope.expression)
     source = sources_of(scope).get(alias)
     if not isinstance(source, Scope) or is_recursive(source) or not referenced_once(source, all_scopes):
         return
+    keeps_null = keeps_null and alias not in null_supplied(scope.expression)
     if isinstance(source.expression, exp.SetOperation) and any(
         source.expression.args.get(name) for name in ("limit", "offset", "fetch")
     ):
