@@ -4,7 +4,7 @@ Both forms of `$metadata`, the service document and the reading of a request wor
 the namespace `viewloom.<workspace>`, its container is `Default`. An entity type is named as its entity set.
 
 A publication without a key (or with a floating point or binary one) is an entity set whose type has no Key element,
-see docs/decisions/entity-sets-without-key.md.
+see docs/decisions/0015-entity-sets-without-key.md.
 """
 
 from __future__ import annotations
