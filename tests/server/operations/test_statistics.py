@@ -115,16 +115,20 @@ def test_planning_does_not_wait_for_statistics(read: Shop) -> None:
     workspace = read.state.store.workspace(read.scope)
     query = Query(parse_query("SELECT order_id, count(*) FROM totals GROUP BY order_id"))
     read.state.engine.prepare(query, workspace.read(), workspace_names=True)  # what is loaded at the first use
-    another = Query(parse_query("SELECT order_id, max(total) FROM totals WHERE total > 5 GROUP BY order_id"))
+    texts = [f"SELECT order_id, max(total) FROM totals WHERE total > 5 GROUP BY order_id LIMIT {n}" for n in range(5)]
+    others = [Query(parse_query(text)) for text in texts]  # none is in the cache
 
     async def race() -> tuple[float, bool]:
         renewing = asyncio.create_task(
             asyncio.to_thread(renew_statistics, read.state, read.scope, "erp", (("orders",),))
         )
         await asyncio.sleep(0.5)
-        began = time.monotonic()
-        read.state.engine.prepare(another, workspace.read(), workspace_names=True)
-        planned = time.monotonic() - began
+        times = []
+        for other in others:
+            began = time.monotonic()
+            read.state.engine.prepare(other, workspace.read(), workspace_names=True)
+            times.append(time.monotonic() - began)
+        planned = min(times)  # the machine may be busy with something else
         waited = not renewing.done()
         with closing(lock):
             lock.rollback()
