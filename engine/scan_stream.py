@@ -146,7 +146,7 @@ class ScanStream:
         """Before `start`: ask the source for these keys only; none at all: don't ask it. More than a statement takes,
         those of other columns included, are left out: DuckDB joins anyway."""
         if not values:
-            self._finished = True
+            self._skip()
             return
         if self.keys + len(values) > MOST_KEYS:
             return
@@ -156,13 +156,18 @@ class ScanStream:
             array = ARRAYS.get(sql_type) if self.scan.dialect == "postgres" else None
             values = fitting(values, sql_type) if array else values
             if not values:
-                self._finished = True
+                self._skip()
                 return
             fragment = self.scan.fragment.restricted(keys.target, values, array)
             self.scan = replace(self.scan, fragment=fragment)
             return
         more = Comparison(keys.target, Op.IN, values)
         self.scan = replace(self.scan, predicates=(*self.scan.predicates, more))
+
+    def _skip(self) -> None:
+        """Nothing of the source counts; not when DuckDB reads the relation a second time either."""
+        self.scan = replace(self.scan, skipped=True)
+        self._finished = True
 
     def _is_uuid(self, column: str) -> bool:
         return any(c.name == column and c.sql_type == "UUID" for c in self.scan.columns)
