@@ -206,6 +206,8 @@ class WorkerPool:
                 waiter = self._eligible(tenant)
                 if waiter is None:  # the last one of this round took the last place for large queries
                     continue
+                if not waiter.small:
+                    worker = self._for_large(tenant) or worker
                 self._waiting[tenant].remove(waiter)
                 self._waiting.move_to_end(tenant)
                 if not waiter.future.set_running_or_notify_cancel():
@@ -246,6 +248,15 @@ class WorkerPool:
         idle = [w for w in self._workers if not w.busy and w.tenant in (tenant, None)]
         # The tenant's own ones first, and of them the one that has done most: its sessions and caches are warm.
         idle.sort(key=lambda w: (w.tenant is not None, w.jobs), reverse=True)
+        return next((w for w in idle if w.process.poll() is None), None)
+
+    def _for_large(self, tenant: str) -> WorkerProcess | None:
+        """An idle worker for a large query that is not the tenant's warmest: that one stays with its small queries,
+        which would wait for another to load drivers and to connect."""
+        own = [w for w in self._workers if w.tenant == tenant]
+        warmest = max(own, key=lambda w: w.jobs, default=None)
+        idle = [w for w in self._workers if not w.busy and w.tenant in (tenant, None) and w is not warmest]
+        idle.sort(key=lambda w: (w.tenant is None, w.jobs))
         return next((w for w in idle if w.process.poll() is None), None)
 
     def _held_by(self, tenant: str | None) -> int:

@@ -66,6 +66,23 @@ def test_a_tenants_own_idle_worker_is_preferred_to_a_fresh_one() -> None:
         pool.release(first, healthy=True)
 
 
+def test_a_large_query_leaves_the_warmest_worker_to_small_ones() -> None:
+    with running(workers=3, spare=1, reserved=1) as pool:
+        warm = taken(pool)
+        for _ in range(3):
+            pool.release(warm, healthy=True)
+            assert taken(pool) is warm
+        pool.release(warm, healthy=True)
+        until(lambda: pool.state()["idle"] == 2, 10)
+        large = taken(pool, small=False)
+        assert large is not warm
+        assert taken(pool) is warm
+        pool.release(large, healthy=True)
+        assert taken(pool, small=False) is large
+        pool.release(large, healthy=True)
+        pool.release(warm, healthy=True)
+
+
 def test_an_idle_worker_of_another_tenant_makes_place() -> None:
     with running(workers=1) as pool:
         first = taken(pool, "a")
