@@ -29,7 +29,6 @@ from engine.isolation import resident
 START_TIMEOUT = 30.0
 WATCH_INTERVAL = 0.1
 PATIENCE = 1.0
-SHORT_JOB = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +69,12 @@ class WorkerProcess:
         self.process.kill()
 
     def cancel(self, run: str) -> None:
-        """Tell it to end a job. Raises OSError when it is gone, or does not listen any more."""
+        """Tell it to end a job. Raises OSError when it is gone."""
         self.control.sendall(event_frame({"job": "cancel", "run": run}))
 
     def may_have_grown(self) -> bool:
         """Whether its size is worth a look after this job: a short one can't have taken much, many can."""
-        return time.monotonic() - self.busy_since > SHORT_JOB or self.jobs % 64 == 0
+        return time.monotonic() - self.busy_since > 0.02 or self.jobs % 64 == 0
 
     def end(self) -> None:
         """Kill, reap, and delete what it had on disk."""
@@ -140,8 +139,7 @@ class WorkerPool:
             worker.idle_since = time.monotonic()
             alive = worker.process.poll() is None and not self._closed.is_set()
             if healthy and alive and not worker.retired and size < self._bound // 2:
-                self._assign()
-                return
+                return self._assign()
             self._workers.discard(worker)
             self._lock.notify_all()
         worker.end()
@@ -206,8 +204,7 @@ class WorkerPool:
                 waiter = self._eligible(tenant)
                 if waiter is None:  # the last one of this round took the last place for large queries
                     continue
-                if not waiter.small:
-                    worker = self._for_large(tenant) or worker
+                worker = worker if waiter.small else self._for_large(tenant) or worker
                 self._waiting[tenant].remove(waiter)
                 self._waiting.move_to_end(tenant)
                 if not waiter.future.set_running_or_notify_cancel():
@@ -219,7 +216,7 @@ class WorkerPool:
                 waiter.future.set_result(worker)
                 progress = True
         if spare_taken or self._waiting:
-            self._lock.notify_all()  # the keeper has something to do; else waking it would only cost
+            self._lock.notify_all()
 
     def _starved(self) -> list[str]:
         """The tenants with someone waiting who may have a worker now, in turn."""
@@ -246,15 +243,12 @@ class WorkerPool:
 
     def _idle_for(self, tenant: str) -> WorkerProcess | None:
         idle = [w for w in self._workers if not w.busy and w.tenant in (tenant, None)]
-        # The tenant's own ones first, and of them the one that has done most: its sessions and caches are warm.
         idle.sort(key=lambda w: (w.tenant is not None, w.jobs), reverse=True)
         return next((w for w in idle if w.process.poll() is None), None)
 
     def _for_large(self, tenant: str) -> WorkerProcess | None:
-        """An idle worker for a large query that is not the tenant's warmest: that one stays with its small queries,
-        which would wait for another to load drivers and to connect."""
-        own = [w for w in self._workers if w.tenant == tenant]
-        warmest = max(own, key=lambda w: w.jobs, default=None)
+        """An idle worker that is not the tenant's warmest: its small queries would wait for another to connect."""
+        warmest = max((w for w in self._workers if w.tenant == tenant), key=lambda w: w.jobs, default=None)
         idle = [w for w in self._workers if not w.busy and w.tenant in (tenant, None) and w is not warmest]
         idle.sort(key=lambda w: (w.tenant is None, w.jobs))
         return next((w for w in idle if w.process.poll() is None), None)
