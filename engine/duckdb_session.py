@@ -11,8 +11,20 @@ from pathlib import Path
 import duckdb
 
 
-def open_session(memory_limit_mb: int, threads: int, spill: Path, spill_limit_mb: int) -> duckdb.DuckDBPyConnection:
-    """A locked instance. `spill`: its own directory, mode 0700, deleted with the worker."""
+def is_sound(session: duckdb.DuckDBPyConnection) -> bool:
+    """Whether an instance still works: after an internal error of its own DuckDB refuses everything."""
+    try:
+        session.execute("SELECT 1")
+    except duckdb.Error:
+        return False
+    return True
+
+
+def open_session(
+    memory_limit_mb: int, threads: int, spill: Path, spill_limit_mb: int, plain: bool = False
+) -> duckdb.DuckDBPyConnection:
+    """A locked instance. `spill`: its own directory, mode 0700, deleted with the worker. `plain`: joins are made as
+    they are written; its internal errors (seen on 2.0.0: "dict-surviving cache …") depend on their order."""
     connection = duckdb.connect(
         ":memory:",
         config={
@@ -32,6 +44,7 @@ def open_session(memory_limit_mb: int, threads: int, spill: Path, spill_limit_mb
         "SET GLOBAL TimeZone = 'UTC'",  # GLOBAL: else the cursors have the machine's
         "SET errors_as_json = false",
         "SET streaming_buffer_size = '64KB'",  # the first rows leave early; a slow reader stops the sources soon
+        *(["SET disabled_optimizers = 'join_order,build_side_probe_side'"] if plain else []),
         "SET lock_configuration = true",
     ):
         connection.execute(statement)

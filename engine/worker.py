@@ -14,7 +14,8 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,7 +27,7 @@ import pyarrow as pa
 from connectors.sdk import Connector
 from connectors.sdk.errors import ConnectorError
 from connectors.sdk.registry import connector_config, connector_type
-from engine.duckdb_session import open_session
+from engine.duckdb_session import is_sound, open_session
 from engine.errors import EngineBugError, EngineError, MemoryLimitError, SourceError
 from engine.executor import Execution, query_error, source_error
 from engine.frames import FrameReader, data_head, event_frame
@@ -41,6 +42,7 @@ HELD_BYTES = 64 * 1024
 
 class SocketSink:
     """Frames to the API process. Blocks while that side does not read: that is the back pressure.
+    `sent`: something of the answer has left.
 
     `hold`: a small answer is kept until its last event and leaves as one piece, which wakes the reader once. What has
     not left when an error comes is dropped, so that the error can still have a status.
@@ -51,6 +53,7 @@ class SocketSink:
         self._hold = hold
         self._head = b""
         self._data = bytearray()
+        self.sent = False
 
     def head(self, head: dict[str, object]) -> None:
         """Leaves with the first bytes of the answer, which follow at once."""
@@ -80,6 +83,7 @@ class SocketSink:
         pieces = [self._head]
         if self._data:
             pieces += [data_head(len(self._data)), bytes(self._data)]
+        self.sent = self.sent or any(pieces)
         pieces.append(last)
         self._head = b""
         self._data.clear()
@@ -118,10 +122,14 @@ class Connectors:
 class Worker:
     """The process's state: its sockets, DuckDB, connectors, and the execution that a cancel would end."""
 
-    def __init__(self, connection: socket.socket, control: socket.socket, session: duckdb.DuckDBPyConnection) -> None:
+    def __init__(
+        self, connection: socket.socket, control: socket.socket, open: Callable[..., duckdb.DuckDBPyConnection]
+    ) -> None:
+        """`open`: gives a new DuckDB; with `plain=True` one that changes the order of no join."""
         self._socket = connection
         self._control = control
-        self._session = session
+        self._open = open
+        self._session = open()
         self._connectors = Connectors()
         self._execution: Execution | None = None
         self._running = ""
@@ -199,7 +207,24 @@ class Worker:
         raise EngineBugError(f"no job is called {job.kind!r}")
 
     def _run(self, job: Job, connectors: dict[str, Connector], sink: SocketSink) -> dict[str, object]:
-        execution = self._last = Execution(self._session, connectors, job)
+        try:
+            return self._attempt(job, connectors, sink, self._session)
+        except EngineError:
+            if is_sound(self._session):
+                raise
+            self._session = self._open()
+            if sink.sent or self._cancelled_run == job.run:
+                raise
+        plain = self._open(plain=True)  # nothing of the answer has left, and reading the sources again is safe
+        try:
+            return self._attempt(job, connectors, sink, plain)
+        finally:
+            plain.close()
+
+    def _attempt(
+        self, job: Job, connectors: dict[str, Connector], sink: SocketSink, session: duckdb.DuckDBPyConnection
+    ) -> dict[str, object]:
+        execution = self._last = Execution(session, connectors, job)
         with self._cancelling:
             self._execution, self._running = execution, job.run
             if self._cancelled_run == job.run:
@@ -257,9 +282,10 @@ def main() -> None:
     connection = socket.socket(fileno=settings["fd"])
     pa.set_cpu_count(settings["threads"])
     pa.set_io_thread_count(settings["threads"])
-    session = open_session(settings["memory_mb"], settings["threads"], Path(settings["spill"]), settings["spill_mb"])
+    spill = Path(settings["spill"])
+    opened = partial(open_session, settings["memory_mb"], settings["threads"], spill, settings["spill_mb"])
+    worker = Worker(connection, socket.socket(fileno=settings["control"]), opened)
     limit_address_space(int(settings["memory_mb"] * 1.5 * 1024 * 1024) + ADDRESS_SPACE_BASE)
-    worker = Worker(connection, socket.socket(fileno=settings["control"]), session)
     threading.Thread(target=worker.listen, name="listen", daemon=True).start()
     with contextlib.suppress(OSError):  # the API process is gone: nobody to tell
         worker.serve()
