@@ -286,7 +286,7 @@ def test_depth_is_counted_over_brackets_prefixes_and_chains() -> None:
     assert nesting(tokenize("(not - 1)", dialect="duckdb")) == 3
     assert nesting(tokenize("a[1][2][3]", dialect="duckdb")) >= 3
     assert 3 <= nesting(tokenize("a + b * c || d, a + (b + c), a AND b AND c", dialect="duckdb")) <= 4
-    assert nesting(tokenize("select 1 union select 2 union all select 3", dialect="duckdb")) == 2
+    assert nesting(tokenize("select 1 union select 2 union select 3", dialect="duckdb")) == 2
 
 
 FILL: dict[str, Callable[[int], str]] = {
