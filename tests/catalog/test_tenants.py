@@ -61,7 +61,7 @@ LISTING: dict[str, tuple[Callable[[WorkspaceStore], object], object]] = {
     "list_publications": (lambda plant: plant.list_publications(), ()),
     "list_keys": (lambda plant: plant.list_keys(), ()),
     "list_runs": (lambda plant: plant.list_runs(), ()),
-    "save_statistics": (lambda plant: plant.save_statistics([schema("orders")], replan=True), 0),
+    "save_statistics": (lambda plant: plant.save_statistics([schema("main.orders")], replan=True), 0),
     "drop_runs": (lambda plant: plant.drop_runs(FUTURE), 0),
     "read": (sizes, [0, 0, 0, 0, 0]),
 }

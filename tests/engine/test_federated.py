@@ -18,7 +18,8 @@ from tests.engine.live_five import five, five_connectors
 from tests.servers.mariadb import MariaDBServer
 from tests.servers.postgres import PostgresServer
 
-QUERIES = int(os.environ.get("VIEWLOOM_FEDERATED_QUERIES", "240"))
+IN_CI = os.environ.get("CI") == "true"
+QUERIES = int(os.environ.get("VIEWLOOM_FEDERATED_QUERIES", "2000" if IN_CI else "240"))
 SEED = int(os.environ.get("VIEWLOOM_SEED", "20261124"))
 BLOCK = 40
 
