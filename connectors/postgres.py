@@ -30,7 +30,7 @@ from connectors.sdk.probe import reach, timed
 from connectors.sdk.scan import Op, ScanRequest, SortKey, TableName, Value
 from connectors.sdk.select import Dialect, SqlColumn, SqlTable
 from connectors.sdk.sessions import Sessions, hang_up, has_news
-from connectors.sdk.sql import Reading, SqlConnector
+from connectors.sdk.sql import SMALL_ROWS, Reading, SqlConnector
 from connectors.sdk.tls import Tls
 from connectors.sdk.types import arrow_type, decimal_parts
 
@@ -154,7 +154,7 @@ class Postgres(SqlConnector):
         return statistics.with_statistics(table, self._rows(statistics.STATISTICS, {"schema": schema, "table": name}))
 
     def read(self, reading: Reading) -> Iterator[pa.RecordBatch]:
-        if reading.small and self._snapshot is None:
+        if (reading.small or (reading.few and not reading.ordered)) and self._snapshot is None:
             yield from self._fetch(reading)
         else:
             yield from self._copy(reading)
@@ -320,17 +320,23 @@ class Postgres(SqlConnector):
             return session.execute(sql, values).fetchall()
 
     def _fetch(self, reading: Reading) -> Iterator[pa.RecordBatch]:
-        """A small answer by a prepared SELECT, in one round trip on a warm session."""
+        """A small answer by a prepared SELECT, in one round trip on a warm session.
+
+        An answer that was only expected to be small is cut where it no longer is, thrown away, and read in bulk.
+        """
         statement = reading.statement
+        text = statement.sql
+        if not reading.small:
+            text = f"SELECT * FROM ({text}) AS few LIMIT {SMALL_ROWS + 1}"  # noqa: S608 - rendered, values apart
         rows: list[tuple[Any, ...]] | None = None
         with self._session(reading.table) as session:
-            cursor = session.execute(statement.sql, statement.parameters)
+            cursor = session.execute(text, statement.parameters)
             try:
                 rows = cursor.fetchall()
             except psycopg.DataError as error:  # Python has no such date; COPY, below, names the column
                 if error.sqlstate is not None:
                     raise
-        if rows is None:
+        if rows is None or (not reading.small and len(rows) > SMALL_ROWS):
             yield from self._copy(reading)
         else:
             yield from to_batches(rows, reading.columns, table=reading.table, time_zone=self.time_zone)

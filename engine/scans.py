@@ -75,7 +75,7 @@ class Scan:
     def request(self) -> ScanRequest:
         """What the connector is asked for."""
         columns = tuple((column.source, column.sql_type) for column in self.columns)
-        return ScanRequest(self.table, columns, self.predicates, self.order_by, self.limit)
+        return ScanRequest(self.table, columns, self.predicates, self.order_by, self.limit, self.expected_rows)
 
 
 def described(scan: Scan) -> Table:

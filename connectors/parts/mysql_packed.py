@@ -48,7 +48,7 @@ def packed(dialect: Dialect, reading: Reading) -> Packed | None:
     """The reading's statement with lines; None where plain rows do better: few rows, or rows in an order, which a
     derived table need not keep."""
     statement = reading.statement
-    if reading.small or reading.ordered:
+    if reading.small or reading.few or reading.ordered:
         return None
     items, rest = statement.items, statement.rest
     if not items:  # a fragment: its columns are known by name only

@@ -99,6 +99,7 @@ class ScanRequest:
     have exactly these names and `arrow_type` of these types, else the connector raises SourceSchemaChangedError.
     `predicates`: AND-ed; each uses only (column, operator) pairs that the table's description declares.
     `order_by`, `limit`: only where declared, and only when every predicate is exact. There is always one column.
+    `expected_rows`: about how many will come, a hint that may be wrong by any factor.
     """
 
     table: TableName
@@ -106,3 +107,4 @@ class ScanRequest:
     predicates: tuple[Predicate, ...] = ()
     order_by: tuple[SortKey, ...] = ()
     limit: int | None = None
+    expected_rows: int | None = None

@@ -21,6 +21,7 @@ from connectors.sdk.select import Dialect, SqlColumn, SqlTable, Statement, selec
 from connectors.sdk.types import INTEGERS, decimal_parts
 
 SMALL_ROWS = 1_000
+FEW_ROWS = 300  # more are cheaper in bulk than one by one
 REMEMBERED_SECONDS = 60.0
 _COUNTED = (("count", "BIGINT"),)
 _EMPTY_ROWS = 100_000
@@ -38,7 +39,7 @@ ROUGH_ORDERED = {**ROUGH_EQUALITY, **dict.fromkeys(ORDER, Support.INEXACT)}
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A statement with the columns that it must give; `small`: few rows are expected.
+    """A statement with the columns that it must give; `small`: at most 1,000 rows come; `few`: probably not even 300.
 
     `naive`: columns that arrive as naive timestamps and are mapped to instants by the connection's zone.
     `natives`: the columns' types in the source's own words, where they are known. `ordered`: rows keep their order.
@@ -51,6 +52,7 @@ class Reading:
     table: str = ""
     natives: tuple[str, ...] = ()
     ordered: bool = False
+    few: bool = False
 
 
 class SqlConnector(Connector):
@@ -74,15 +76,21 @@ class SqlConnector(Connector):
         return self._describe(name).table
 
     def query(
-        self, sql: str, parameters: Sequence[object], columns: Sequence[tuple[str, str]], small: bool = False
+        self,
+        sql: str,
+        parameters: Sequence[object],
+        columns: Sequence[tuple[str, str]],
+        small: bool = False,
+        expected_rows: int | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """Run a fragment, already in the source's dialect and with its placeholders, and stream its rows.
 
-        `parameters`: values of ours, or None. `small`: few rows are expected.
+        `parameters`: values of ours, or None. `small`: at most 1,000 rows come. `expected_rows`: a hint.
         """
         adapted = [None if value is None else self.dialect.adapt(cast(Value, value), _ANY) for value in parameters]
         ordered = "ORDER BY" in sql.upper()
-        yield from self.read(Reading(Statement(sql, tuple(adapted)), tuple(columns), small=small, ordered=ordered))
+        statement, few = Statement(sql, tuple(adapted)), _are_few(expected_rows)
+        yield from self.read(Reading(statement, tuple(columns), small=small, ordered=ordered, few=few))
 
     def scan(self, request: ScanRequest) -> Iterator[pa.RecordBatch]:
         table = self._checked(request)
@@ -99,6 +107,7 @@ class SqlConnector(Connector):
             table=str(request.table),
             natives=tuple(table.columns[name].native for name, _ in request.columns),
             ordered=bool(request.order_by),
+            few=_are_few(request.expected_rows),
         )
         try:
             yield from self.read(reading)
@@ -139,6 +148,10 @@ class SqlConnector(Connector):
             yield empty_columns(_EMPTY_ROWS)
         if count % _EMPTY_ROWS:
             yield empty_columns(count % _EMPTY_ROWS)
+
+
+def _are_few(expected_rows: int | None) -> bool:
+    return expected_rows is not None and expected_rows <= FEW_ROWS
 
 
 def is_small(table: Table, request: ScanRequest) -> bool:

@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
@@ -28,29 +27,12 @@ from connectors.sdk.connector import Connector
 from connectors.sdk.registry import connector_config
 from connectors.sdk.scan import AllOf, AnyOf, Comparison, Op, ScanRequest, SortKey, TableName
 from connectors.sdk.testing_differences import differences, read, read_all, same, some_value, typed
+from connectors.sdk.testing_faults import EXPECTED
+from connectors.sdk.testing_faults import Fault as Fault
 from connectors.sdk.testing_values import as_read, holds, rank, values_of
 from connectors.sdk.types import family
 
 BIG_ROWS = 300_000
-
-
-class Fault(StrEnum):
-    """What can be wrong between us and a source, and the error that each must give."""
-
-    WRONG_PASSWORD = "wrong_password"  # noqa: S105
-    DEAD_HOST = "dead_host"  # nothing listens
-    SLOW_HOST = "slow_host"  # accepts, never answers; `connect_timeout` must be about 1 s
-    CUT = "cut"  # the connection is reset after about 1 MB of a big answer
-    TRUNCATED = "truncated"  # the connection ends in order (FIN) after about 1 MB of a big answer
-
-
-EXPECTED: dict[Fault, tuple[type[errors.ConnectorError], ...]] = {
-    Fault.WRONG_PASSWORD: (errors.SourceLoginError,),
-    Fault.DEAD_HOST: (errors.SourceUnavailableError,),
-    Fault.SLOW_HOST: (errors.SourceTimeoutError, errors.SourceUnavailableError),
-    Fault.CUT: (errors.SourceUnavailableError, errors.SourceProtocolError),
-    Fault.TRUNCATED: (errors.SourceUnavailableError, errors.SourceProtocolError),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,14 +153,22 @@ class ConnectorContract:
 
     # Values ---------------------------------------------------------------------------------------------------
 
-    def test_every_value_survives(self, connector: Connector) -> None:
+    @pytest.mark.parametrize("expected", [None, 1], ids=["in bulk", "as few rows"])
+    def test_every_value_survives(self, connector: Connector, expected: int | None) -> None:
         table = self.reference()
         name = self.create(table)
-        found = sorted(read_all(connector, name, table.columns), key=lambda row: row["id"])
+        rows = read(connector, ScanRequest(name, table.columns, expected_rows=expected))
+        found = sorted(rows, key=lambda row: row["id"])
         assert len(found) == len(table.rows)
         for row, wanted in zip(found, table.rows, strict=True):
             for (column, sql_type), value in zip(table.columns, wanted, strict=True):
                 assert same(row[column], as_read(sql_type, value)), (column, sql_type, value, row[column])
+
+    def test_many_rows_come_where_few_were_expected(self, connector: Connector) -> None:
+        table = self.big()
+        name = self.create(table)
+        request = ScanRequest(name, (("id", "BIGINT"), ("label", "VARCHAR")), expected_rows=1)
+        assert sum(batch.num_rows for batch in connector.scan(request)) == len(table.rows)
 
     def test_an_empty_table_has_no_rows(self, connector: Connector) -> None:
         name = self.create(SourceTable("empty", (("id", "BIGINT"), ("label", "VARCHAR")), []))
