@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import islice
 
 from connectors.sdk import Table
 from engine.errors import EngineBugError
-from engine.plan import Plan
+from engine.plan import Note, Plan
 from engine.rules.drop_joins import drop_joins
 from engine.rules.factor_conditions import factor_conditions
 from engine.rules.group_below_joins import group_below_joins
@@ -38,6 +39,11 @@ RULES: tuple[Rule, ...] = (
     push_join_keys,  # last: keys go to fragments too, and what the filters leave decides which side is small
 )
 
+# What the other rules cost grows faster than a query: of one this large they are left out, so that the largest legal
+# text is planned in bounded time (law 5). A query of 3,000 nodes over 40 tables is none.
+ALWAYS: tuple[Rule, ...] = (push_filters, push_limit, prune_columns)
+LARGE, NODES_A_SCAN = 5_000, 20
+
 
 def optimize(
     plan: Plan,
@@ -50,6 +56,10 @@ def optimize(
     `observe` sees each step; any rule can be left out of `rules` without changing an answer.
     """
     wanted = plan.select.named_selects
+    if _is_large(plan):
+        why = "the query is too large for more than filters, limits and columns to be looked at"
+        plan = plan.with_scans(plan.scans, [Note("optimize", scan.id, why) for scan in plan.scans[:1]])
+        rules = tuple(rule for rule in rules if rule in ALWAYS)
     for rule in rules:
         plan = rule(plan, tables)
         tables = with_fragments(plan, tables)
@@ -58,6 +68,11 @@ def optimize(
         if observe:
             observe(rule.__name__, plan)
     return plan
+
+
+def _is_large(plan: Plan) -> bool:
+    left = LARGE - NODES_A_SCAN * len(plan.scans)
+    return next(islice(plan.select.walk(), max(0, left), None), None) is not None
 
 
 def with_fragments(plan: Plan, tables: Mapping[str, Table]) -> Mapping[str, Table]:

@@ -33,7 +33,7 @@ from engine.rules.scopes import (
 from engine.scans import describe
 from engine.statement_shape import statement_shape
 
-MOST_STEPS = 1_000  # a chain of 266 views, each with a filter, would take 35,000; what is not pushed stays here
+MOST_STEPS = 500  # a chain of 266 views, each with a filter, would take 35,000; what is not pushed stays here
 
 
 def push_filters(plan: Plan, tables: Mapping[str, Table]) -> Plan:
@@ -149,6 +149,7 @@ class _Pushing:
         self._types = plan.parameter_types
         self._spelling = {scan.id: {c.name: c.source for c in scan.columns} for scan in plan.scans}
         self._supplied: dict[int, set[str]] = {}
+        self._once: dict[int, bool] = {}
         self._steps = 0
 
     def push(self, scope: Scope, alias: str, condition: exp.Expr, keeps_null: bool, implied: bool = False) -> None:
@@ -181,7 +182,7 @@ class _Pushing:
             self.refused[scan].append(statement_shape(condition))
 
     def _descend(self, source: Scope, alias: str, condition: exp.Expr, keeps_null: bool, implied: bool) -> None:
-        if not referenced_once(source, self.all_scopes):
+        if not self._is_read_once(source):
             return
         if isinstance(source.expression, exp.SetOperation) and any(
             source.expression.args.get(name) for name in ("limit", "offset", "fetch")
@@ -198,6 +199,12 @@ class _Pushing:
                 continue
             for name in dict.fromkeys(column.table for column in own):
                 self.push(arm, name, inner, keeps_null, implied)
+
+    def _is_read_once(self, source: Scope) -> bool:
+        known = self._once.get(id(source))
+        if known is None:
+            known = self._once[id(source)] = referenced_once(source, self.all_scopes)
+        return known
 
     def _null_supplied(self, scope: Scope) -> set[str]:
         known = self._supplied.get(id(scope))
