@@ -22,8 +22,8 @@ from engine.allowed import TABLE_FUNCTIONS, refused
 from engine.errors import QueryTooLargeError, SqlNotAllowedError, SqlSyntaxError
 
 MAX_BYTES = 64 * 1024
-# Parsing takes about 12 µs per token, planning what costs most (columns, joins) 100 to 300 µs.
-MAX_TOKENS = 4_000
+# Parsing takes about 12 µs per token, planning what costs most up to 80 µs (`benchmarks.planning`).
+MAX_TOKENS = 3_000
 # A view's text with its columns spelled out was planned when it was saved: 500 columns take 3,000 tokens.
 MAX_VIEW_BYTES = 1024 * 1024
 MAX_VIEW_TOKENS = 40_000

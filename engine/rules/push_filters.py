@@ -33,7 +33,7 @@ from engine.rules.scopes import (
 from engine.scans import describe
 from engine.statement_shape import statement_shape
 
-MOST_STEPS = 500  # a chain of 266 views, each with a filter, would take 35,000; what is not pushed stays here
+MOST_STEPS = 300  # a chain of 266 views, each with a filter, would take 35,000; what is not pushed stays here
 
 
 def push_filters(plan: Plan, tables: Mapping[str, Table]) -> Plan:

@@ -296,7 +296,7 @@ FILL: dict[str, Callable[[int], str]] = {
     "casts": lambda n: "SELECT " + ",".join(["a" + "::int" * 190] * (n // 400)),
     "dots": lambda n: "SELECT a" + ".b" * (n // 2 - 1),
     "nulls": lambda n: "SELECT " + ",".join(["a" + " IS NULL" * 190] * (n // 400)),
-    "unions": lambda n: " UNION ".join(["SELECT " + ",".join("1" * 8)] * 200),
+    "unions": lambda n: " UNION ".join(["SELECT " + ",".join("1" * 5)] * 200),
     "lambdas": lambda n: "SELECT list_transform(l, " + " -> ".join(["x"] * 190) + ")",
     "subscripts": lambda n: "SELECT " + ",".join(["a" + "[1]" * 5] * (n // 17 - 1)),
     "lists": lambda n: "SELECT [" + ",".join(["[1]"] * (n // 4 - 1)) + "]",
