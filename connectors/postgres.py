@@ -320,14 +320,10 @@ class Postgres(SqlConnector):
             return session.execute(sql, values).fetchall()
 
     def _fetch(self, reading: Reading) -> Iterator[pa.RecordBatch]:
-        """A small answer by a prepared SELECT, in one round trip on a warm session.
-
-        An answer that was only expected to be small is cut where it no longer is, thrown away, and read in bulk.
-        """
-        statement = reading.statement
-        text = statement.sql
-        if not reading.small:
-            text = f"SELECT * FROM ({text}) AS few LIMIT {SMALL_ROWS + 1}"  # noqa: S608 - rendered, values apart
+        """A small answer by a prepared SELECT, in one round trip on a warm session. One that was only expected to be
+        small is cut where it no longer is, thrown away, and read in bulk."""
+        statement, bound = reading.statement, f" AS few LIMIT {SMALL_ROWS + 1}"
+        text = statement.sql if reading.small else f"SELECT * FROM ({statement.sql}){bound}"  # noqa: S608 - rendered
         rows: list[tuple[Any, ...]] | None = None
         with self._session(reading.table) as session:
             cursor = session.execute(text, statement.parameters)
