@@ -18,7 +18,7 @@ from sqlglot.optimizer.scope import Scope
 from connectors.sdk import Op, Table
 from engine.dialects.render import InexactError, condition
 from engine.estimates import estimated_rows
-from engine.group_estimates import values_of
+from engine.group_estimates import rows_joined_by_keys, values_of
 from engine.plan import Note, Plan
 from engine.predicates import conjuncts
 from engine.rules.relation import MOST_TABLES, Item, Reader, Relation, covered, in_order
@@ -329,17 +329,7 @@ def _is_exact(term: exp.Expr, statement: Statement) -> bool:
 
 
 def _joined_rows(items: Sequence[Item], tables: Mapping[str, Table], where: Sequence[exp.Expr]) -> int | None:
-    """About how many rows a join by keys gives: those of its first table, less what filters on the others drop, and
-    half of them for each semi join."""
-    rows = estimated_rows(items[0].scan, tables[items[0].scan.id])
-    if rows is None:
-        return None
-    share = 1.0
-    for item in items[1:]:
-        table = tables[item.scan.id]
-        some = estimated_rows(item.scan, table)
-        if item.on is None and some is not None and table.row_estimate:
-            share *= min(1.0, some / table.row_estimate)
-    for term in where:
-        share *= SEMI_JOIN if term.find(exp.Exists) else 1.0
-    return max(1, int(rows * share))
+    """About how many rows a join by keys gives, half of them for each semi join."""
+    rows = rows_joined_by_keys(items, tables)
+    semi_joins = sum(1 for term in where if term.find(exp.Exists))
+    return None if rows is None else max(1, int(rows * SEMI_JOIN**semi_joins))
