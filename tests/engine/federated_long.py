@@ -62,13 +62,14 @@ def report(tally: Tally, seed: int, seconds: float) -> str:
         f"- runs compared: {tally.runs:,}",
         f"- with a fragment: {tally.made:,}; with keys of a join: {tally.keys:,}",
         f"- differences: {len(tally.differences)}",
+        f"- answers of plain DuckDB that were others without its optimizer, and then ours: {len(tally.doubtful)}",
     ]
     return (
         "\n\n".join(lines[:3])
         + "\n\n"
         + "\n".join(lines[3:])
         + "\n"
-        + "".join(f"\n```text\n{problem}\n```\n" for problem in tally.differences[:50])
+        + "".join(f"\n```text\n{problem}\n```\n" for problem in [*tally.differences, *tally.doubtful][:50])
     )
 
 
