@@ -4,12 +4,14 @@
 
 Each query is run with all rules, with none, every tenth with each rule off in turn, and in plain DuckDB over the same
 rows. It starts its own PostgreSQL, MariaDB and HTTP server. A difference is written down and does not end the run.
+Runs in parts add up: each adds its line to the report.
 """
 
 from __future__ import annotations
 
 import argparse
 import multiprocessing
+import subprocess
 import sys
 import tempfile
 import time
@@ -49,28 +51,30 @@ def run(first: int, queries: int, seconds: float, tell: bool) -> Tally:
     return tally
 
 
-def report(tally: Tally, seed: int, seconds: float) -> str:
-    """The result as a page."""
-    now = datetime.now(UTC)
-    lines = [
-        "# Differential run over five kinds of sources",
-        f"{now:%Y-%m-%d %H:%M} UTC, `python -m tests.engine.federated_long --seed {seed} --queries {tally.queries}`, "
-        f"{seconds:,.0f} s.",
-        "PostgreSQL, MariaDB, SQLite, Parquet and a REST source at once. Each query ran with all rules, with none, "
-        "every tenth with each rule off in turn, and in plain DuckDB over the same rows; floats at 1e-9 relative.",
-        f"- queries: {tally.queries:,}, of which plain DuckDB refused {tally.refused:,} (types that chance mixed)",
-        f"- runs compared: {tally.runs:,}",
-        f"- with a fragment: {tally.made:,}; with keys of a join: {tally.keys:,}",
-        f"- differences: {len(tally.differences)}",
-        f"- answers of plain DuckDB that were others without its optimizer, and then ours: {len(tally.doubtful)}",
-    ]
-    return (
-        "\n\n".join(lines[:3])
-        + "\n\n"
-        + "\n".join(lines[3:])
-        + "\n"
-        + "".join(f"\n```text\n{problem}\n```\n" for problem in [*tally.differences, *tally.doubtful][:50])
-    )
+HEAD = """# Differential runs over five kinds of sources
+
+`python -m tests.engine.federated_long`: PostgreSQL, MariaDB, SQLite, Parquet and a REST source at once. Each query is
+run with all rules, with none, every tenth with each rule off in turn, and in plain DuckDB over the same rows; floats
+at 1e-9 relative. *Refused*: plain DuckDB has no answer either (types that chance mixed). *Same plan*: a rule set that
+gave a plan which had been run. *Doubtful*: plain DuckDB's answer was another one without its optimizer, then ours.
+
+"""
+COLUMNS = "ended, UTC|commit|first query|queries|refused|compared|same plan|fragments|keys|differences|doubtful|s"
+
+
+def report(page: str, tally: Tally, seed: int, seconds: float) -> str:
+    """The page of all runs with this one added: a line of the table, and below what was found."""
+    asked = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    numbers = [tally.queries, tally.refused, tally.runs, tally.same, tally.made, tally.keys]
+    counts = [*numbers, len(tally.differences), len(tally.doubtful), round(seconds)]
+    line = f"| {datetime.now(UTC):%Y-%m-%d %H:%M} | {asked.stdout.strip()} | {seed} | "
+    line += " | ".join(f"{count:,}" for count in counts) + " |\n"
+    table = f"| {COLUMNS.replace('|', ' | ')} |\n" + "|---|---" + "|---:" * 10 + "|\n"
+    lines = (page or HEAD + table).splitlines(keepends=True)
+    last = max(number for number, text in enumerate(lines) if text.startswith("|"))
+    lines.insert(last + 1, line)
+    found = [("difference", text) for text in tally.differences] + [("doubtful", text) for text in tally.doubtful]
+    return "".join(lines) + "".join(f"\n```text\n{kind}: {problem}\n```\n" for kind, problem in found[:50])
 
 
 def main() -> int:
@@ -80,7 +84,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="number of the first query")
     parser.add_argument("--minutes", type=float, default=24 * 60.0, help="end after so long, whatever was reached")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--report", type=Path)
+    parser.add_argument("--report", type=Path, help="page that gets a line for this run, and what it found")
     options = parser.parse_args()
     began = time.monotonic()
     share = -(-options.queries // options.processes)
@@ -93,7 +97,8 @@ def main() -> int:
     whole = Tally()
     for tally in tallies:
         whole.add(tally)
-    text = report(whole, options.seed, time.monotonic() - began)
+    kept = options.report.read_text("utf-8") if options.report is not None and options.report.exists() else ""
+    text = report(kept, whole, options.seed, time.monotonic() - began)
     print(f"\n{text}")
     if options.report is not None:
         options.report.parent.mkdir(parents=True, exist_ok=True)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -35,8 +35,9 @@ from engine.job import Job, JobConnection, job_from_json, job_to_json
 from engine.optimizer import RULES, Rule
 from engine.parse import parse_query
 from engine.plan import Plan
-from engine.planner import plan_query
-from engine.query import Parameter, Query
+from engine.planner import plan_resolved
+from engine.query import Parameter
+from engine.resolve import resolve_workspace
 from engine.source_tables import table_to_json
 
 SEEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -255,14 +256,22 @@ class Live:
         self.catalog = WorkspaceCatalog("acme", "plant", 1, connections=connections, schemas=schemas)
 
     def plan(self, sql: str, parameters: tuple[Parameter, ...] = (), rules: tuple[Rule, ...] = RULES) -> Plan:
-        return plan_query(Query(parse_query(sql), parameters), self.catalog, workspace_names=True, rules=rules)
+        return self.plans(sql, parameters)(rules)
+
+    def plans(self, sql: str, parameters: tuple[Parameter, ...] = ()) -> Callable[[tuple[Rule, ...]], Plan]:
+        """A query resolved once: its plan by whatever rules."""
+        resolved = resolve_workspace(parse_query(sql), self.catalog)
+        types = tuple(parameter.sql_type for parameter in parameters)
+        return lambda rules: plan_resolved(replace(resolved, select=resolved.select.copy()), types, rules)
 
     def run(self, sql: str, parameters: tuple[Parameter, ...] = (), rules: tuple[Rule, ...] = RULES) -> Run:
+        """The answer of a query, planned by these rules."""
+        return self.run_plan(self.plan(sql, parameters, rules), parameters)
+
+    def run_plan(self, plan: Plan, parameters: tuple[Parameter, ...] = ()) -> Run:
         """The answer as a worker makes it, the job through its JSON form."""
-        query = Query(parse_query(sql), parameters)
-        plan = self.plan(sql, parameters, rules)
         prepared: Prepared = prepared_plan(plan)
-        names = output_names(query.select, plan, self.catalog)
+        names = output_names(plan.select, plan, self.catalog)
         connections = {name: JobConnection("", {}) for name in plan.connections}
         encoding = Encoding(Format.ARROW, names)
         made = Job("run", "r", connections, prepared.statement(parameters), encoding=encoding)

@@ -1,7 +1,7 @@
 """Random questions over five kinds of sources: with all rules, with none, with each rule off, and in plain DuckDB.
 
 A long run, with its result in a file:
-`python -m tests.engine.test_federated --queries 200000 --seed 1 --report docs/evidence/differential.md`.
+`python -m tests.engine.federated_long --queries 200000 --seed 1 --report docs/evidence/differential.md`.
 """
 
 from __future__ import annotations
