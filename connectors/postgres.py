@@ -102,7 +102,9 @@ def _many(left: str, column: SqlColumn) -> str | None:
     character(n), citext and the like would be compared as text. The array has the column's type: PostgreSQL hashes
     it only then, else it goes through all of it for each row."""
     native = "text" if column.native.startswith("character varying") else column.native
-    plain = native in ("smallint", "integer", "bigint", "text", "uuid", "date")
+    if native.startswith("timestamp") and not native.endswith("[]"):  # of any precision
+        native = "timestamptz" if native.endswith("with time zone") else "timestamp"
+    plain = native in ("smallint", "integer", "bigint", "text", "uuid", "date", "timestamp", "timestamptz")
     return f"{left} = ANY(%s::{native}[])" if plain else None
 
 

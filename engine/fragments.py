@@ -87,7 +87,10 @@ class Fragment:
 
 # Types of PostgreSQL in which keys are sent as one array. Texts are not: beside an array of text a character(n) would
 # lose its padding.
-ARRAYS = {"SMALLINT": "smallint", "INTEGER": "integer", "BIGINT": "bigint", "UUID": "uuid", "DATE": "date"}
+ARRAYS = {
+    **{"SMALLINT": "smallint", "INTEGER": "integer", "BIGINT": "bigint", "UUID": "uuid", "DATE": "date"},
+    **{"TIMESTAMP": "timestamp", "TIMESTAMP WITH TIME ZONE": "timestamptz"},
+}
 
 
 def fitting(values: Sequence[Value], sql_type: str) -> tuple[Value, ...]:

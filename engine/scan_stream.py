@@ -122,7 +122,8 @@ class ScanStream:
 
     def values(self, column: str, most: int) -> tuple[Value, ...] | None:
         """The distinct values of a column once the source has given all rows; None when they are more than `most`,
-        or too large to be kept, or the source failed. The rows stay queued for DuckDB."""
+        or too large to be kept, or none of Python's (the year 20000), or the source failed. The rows stay queued for
+        DuckDB."""
         with self._changed:
             while not self._finished and self.rows <= most and self._queued < self._limit and not self._stopped:
                 self._changed.wait(0.05)
@@ -133,7 +134,11 @@ class ScanStream:
             pieces: Any = [batch.column(column) for batch in self._queue]
             kind: Any = self.schema.field(column).type
         distinct: Any = pa.chunked_array(pieces, kind).unique().drop_null()
-        return tuple(UUID(value) if self._is_uuid(column) else value for value in distinct.to_pylist())
+        try:
+            found = distinct.to_pylist()
+        except (ValueError, OverflowError):
+            return None
+        return tuple(UUID(value) if self._is_uuid(column) else value for value in found)
 
     def open_up(self) -> None:
         """The answer has begun: from now on read ahead as far as it may be."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from connectors.sdk import Op, Table
+from connectors.sdk import Table
 from connectors.sdk.types import family
 from engine.estimates import (
     UNKNOWN_PROVIDER_ROWS,
@@ -23,6 +23,7 @@ from engine.estimates import (
     rows_of_keys,
 )
 from engine.plan import Note, Plan
+from engine.rules.key_columns import takes_keys
 from engine.rules.key_pairs import key_pairs
 from engine.rules.scopes import scopes
 from engine.scans import KeysFrom, Scan
@@ -30,7 +31,7 @@ from engine.scans import KeysFrom, Scan
 KEY_CAP = 10_000
 MOST_CAP = 50_000  # what a statement takes
 TARGET_SHARE = 20  # more keys than KEY_CAP only for a target with so many times as many rows
-FAMILIES = frozenset({"integer", "text", "uuid", "date"})
+FAMILIES = frozenset({"integer", "text", "uuid", "date", "timestamp", "timestamptz"})
 
 
 def push_join_keys(plan: Plan, tables: Mapping[str, Table]) -> Plan:
@@ -46,7 +47,7 @@ def push_join_keys(plan: Plan, tables: Mapping[str, Table]) -> Plan:
         table, scan = tables[target], by_id[target]
         spelled = next(c.source for c in scan.columns if c.name == wanted)
         described = table.column(spelled)
-        if described is None or Op.IN not in described.operators or not table.key_lookup:
+        if described is None or not takes_keys(described, scan.fragment is not None) or not table.key_lookup:
             continue
         if any(keys.target == spelled for keys in edges.get(target, [])):
             continue

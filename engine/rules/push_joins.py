@@ -15,12 +15,13 @@ from typing import cast
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope
 
-from connectors.sdk import Op, Table
+from connectors.sdk import Table
 from engine.dialects.render import InexactError, condition
 from engine.estimates import estimated_rows
 from engine.group_estimates import rows_joined_by_keys, values_of
 from engine.plan import Note, Plan
 from engine.predicates import conjuncts
+from engine.rules.key_columns import takes_keys
 from engine.rules.relation import MOST_TABLES, Item, Reader, Relation, covered, in_order
 from engine.rules.rewrite import drop_unread, scan_table
 from engine.rules.scopes import joins_are_plain, scopes
@@ -267,7 +268,7 @@ class _Joining:
             term = statement.context.column(column)
             if not term.readable:
                 raise InexactError(f"column {column.name} has a form of its own")
-            lookup = Op.IN in statement.spelled[column.table][column.name].operators
+            lookup = takes_keys(statement.spelled[column.table][column.name])
             values = values_of(column.name, self._tables[column.table])
             name = statement.output(Output(term, term.sql_type, lookup, values))
             column.replace(

@@ -1,5 +1,6 @@
 """Random SELECTs over five kinds of sources at once, in the shapes that the rules look for: stars over several
-connections, semi joins, correlated subqueries, one branch per site, unused outer joins, first rows, CTEs read twice.
+connections, often joined by two columns, moments among them, semi joins, correlated subqueries, one branch per site,
+unused outer joins, first rows, CTEs and tables read twice.
 
 Each has one answer as a multiset: a LIMIT stands behind an order over all columns.
 """
@@ -15,11 +16,12 @@ from connectors.sdk.types import family
 from engine.query import Parameter
 from tests.engine.fragment_queries import TYPES, VALUES
 
-KNOWN = frozenset({"integer", "decimal", "text", "date"})
+KNOWN = frozenset({"integer", "decimal", "text", "date", "timestamp", "timestamptz"})
 NUMBERS = frozenset({"integer", "decimal"})
-# The tables' columns that all five sources have.
+DATED = frozenset({"date", "timestamp", "timestamptz"})
+# The tables' columns that all five sources have, and two moments that most have.
 COMMON = {
-    "facts": ("id", "dim", "code", "n", "small", "money", "day"),
+    "facts": ("id", "dim", "code", "n", "small", "money", "day", "moment", "seen"),
     "dims": ("id", "code", "label", "kind", "rate"),
     "parts": ("fact", "no", "qty"),
 }
@@ -30,7 +32,7 @@ _JOINS = {
     ("dims", "facts"): (("id", "dim"), ("code", "code"), ("id", "id")),
     ("dims", "parts"): (("id", "no"), ("id", "fact")),
     ("parts", "dims"): (("no", "id"), ("qty", "kind")),
-    ("facts", "facts"): (("id", "id"), ("dim", "dim"), ("code", "code")),
+    ("facts", "facts"): (("id", "id"), ("dim", "dim"), ("code", "code"), ("moment", "moment"), ("seen", "seen")),
     ("dims", "dims"): (("id", "id"), ("code", "code")),
     ("parts", "parts"): (("fact", "fact"), ("no", "no")),
 }
@@ -66,7 +68,7 @@ class FederatedQueries:
             (self.pick(databases), self.pick(databases)), everywhere,
         ))  # fmt: skip
         shapes: tuple[Callable[[], tuple[str, int]], ...] = (
-            self.star, self.star, self.star, self.sites, self.sites, self.twice, self.unused, self.scalar,
+            self.star, self.star, self.star, self.sites, self.sites, self.twice, self.twice, self.unused, self.scalar,
         )  # fmt: skip
         sql, width = self.pick(shapes)()
         if self.chance(0.35):
@@ -135,7 +137,7 @@ class FederatedQueries:
             for a, b in _JOINS[one.table, other.table]
             if a in one.columns and b in other.columns and one.columns[a][1] == other.columns[b][1]
         ]
-        chosen = self.rng.sample(pairs, min(len(pairs), 2 if self.chance(0.25) else 1))
+        chosen = self.rng.sample(pairs, min(len(pairs), 2 if self.chance(0.4) else 1))
         return [f"{a} = {b}" if self.chance(0.5) else f"{b} = {a}" for a, b in dict.fromkeys(chosen)]
 
     def all_columns(self, sources: list[Source]) -> list[tuple[str, str]]:
@@ -350,4 +352,4 @@ class FederatedQueries:
             return f"CAST(${len(self.parameters)} AS {TYPES[kind]})"
         if isinstance(value, str):
             return "'" + value.replace("'", "''") + "'"
-        return f"CAST('{value}' AS DATE)" if kind == "date" else str(value)
+        return f"CAST('{value}' AS {TYPES[kind]})" if kind in DATED else str(value)
