@@ -1,7 +1,8 @@
 """How much of a source may be asked at once: statements per connection, a fair queue, and a breaker.
 
 A slow ERP is not flooded: past `statements` running statements on one connection, requests wait here, each principal
-in turn, before a worker or the source is touched. Past the queue's length or its time they are told to come back.
+in turn, before a worker or the source is touched. Past the queue's length or its time they are told to come back; one
+principal never fills it for the others: it waits with `queue_share` requests at most.
 A source that failed `failures` times in a row is left alone for a while; then one request tries it.
 
 A connection's own budget (`catalog.budget`) says more: fewer statements, new ones per second, windows in which it is
@@ -26,6 +27,7 @@ from catalog.records import Budget, Connection
 from catalog.scope import Scope
 from server.errors import (
     ConnectionBudgetError,
+    QueueShareError,
     ServerError,
     SourceBusyError,
     SourceClosedError,
@@ -41,12 +43,13 @@ BREAKING = frozenset({"source_unavailable", "source_timeout", "source_login"})
 @dataclass(frozen=True, slots=True)
 class BudgetSettings:
     """`statements`: at once per connection; `reserved` of them for small queries only, so that large answers to slow
-    clients don't keep a connection from everybody else. `queue_length`, `queue_seconds`: of waiting requests.
-    `failures`: in a row that open the breaker for `rest_seconds`."""
+    clients don't keep a connection from everybody else. `queue_length`, `queue_seconds`: of waiting requests;
+    `queue_share` of them may be one principal's. `failures`: in a row that open the breaker for `rest_seconds`."""
 
     statements: int = 8
     reserved: int = 2
     queue_length: int = 100
+    queue_share: int = 25
     queue_seconds: float = 30.0
     failures: int = 5
     rest_seconds: float = 30.0
@@ -118,8 +121,8 @@ class Budgets:
         """Wait until every connection has room for its statements; what to give back to `leave`.
 
         Connections are taken in the order of their names, so that two requests never wait for each other.
-        `connections`: of the catalog, for their own budgets. Raises SourceBusyError, SourceClosedError,
-        SourceRestingError, ConnectionBudgetError, before any source is touched.
+        `connections`: of the catalog, for their own budgets. Raises SourceBusyError, QueueShareError,
+        SourceClosedError, SourceRestingError, ConnectionBudgetError, before any source is touched.
         """
         taken: list[Taken] = []
         try:
@@ -230,6 +233,12 @@ class Budgets:
     async def _wait(
         self, connection: str, source: _Source, principal: str, wanted: int, room: Callable[[], int]
     ) -> None:
+        share = self._settings.queue_share
+        if len(source.waiting.get(principal, ())) >= share:
+            raise QueueShareError(
+                f"{share} of your requests wait for connection {connection!r} already",
+                hint="ask for less at once: wait for the answers that are on their way",
+            )
         if source.queued() >= self._settings.queue_length:
             raise _busy(connection, room())
         waiter = _Waiter(wanted, room, asyncio.get_running_loop().create_future())

@@ -8,6 +8,7 @@ ServerError
 ├── RequestSizeError         the URL or the body is larger than the server takes
 ├── BodyError                the body is not what the path takes
 ├── SourceBusyError          as many statements run on a connection as may, and the queue is full or too slow
+├── QueueShareError          one principal waits for a connection as often as one may
 ├── SourceClosedError        a window of the connection's budget allows no statement now
 ├── ConnectionBudgetError    the query needs more statements at once than the connection's budget allows
 └── SourceRestingError       a connection failed again and again and is left alone for a while
@@ -100,6 +101,12 @@ class SourceBusyError(ServerError):
     code = "source_busy"
 
 
+class QueueShareError(ServerError):
+    """As many requests of one principal wait for a connection as may, whatever others do."""
+
+    code = "queue_share"
+
+
 class SourceClosedError(ServerError):
     """A window of the connection's budget allows no statement now, or fewer than the query needs."""
 
@@ -126,6 +133,7 @@ STATUS: dict[type[BaseException], int] = {
     RequestSizeError: 413,
     BodyError: 400,
     SourceBusyError: 503,
+    QueueShareError: 429,
     SourceRestingError: 503,
     SourceClosedError: 503,
     ConnectionBudgetError: 422,
@@ -230,7 +238,7 @@ def error_headers(error: BaseException) -> list[tuple[bytes, bytes]]:
     status = status_of(error)
     if status == 401:
         return [(b"www-authenticate", b'Basic realm="Viewloom", charset="UTF-8"')]
-    if status == 503:
+    if status in (429, 503):
         seconds = getattr(error, "retry_after", None) or RETRY_AFTER_SECONDS
         return [(b"retry-after", str(seconds).encode())]
     return []

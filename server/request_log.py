@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from engine.pool import WorkerPool
 from server.budgets import Budgets
 
-REFUSALS = ("source_busy", "source_closed", "source_resting", "connection_budget")
+REFUSALS = ("source_busy", "queue_share", "source_closed", "source_resting", "connection_budget")
 LOGGER = logging.getLogger("viewloom")
 _STANDARD = set(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {"message", "asctime", "taskName"}
 

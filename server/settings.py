@@ -49,6 +49,7 @@ class Settings:
     connection_statements: int = 8
     connection_reserved: int = 2
     connection_queue_length: int = 100
+    connection_queue_share: int = 25
     breaker_failures: int = 5
     breaker_seconds: float = 30.0
     max_source_time: float = 300.0

@@ -69,6 +69,7 @@ class Streaming:
                 settings.connection_statements,
                 settings.connection_reserved,
                 settings.connection_queue_length,
+                settings.connection_queue_share,
                 settings.queue_timeout,
                 settings.breaker_failures,
                 settings.breaker_seconds,

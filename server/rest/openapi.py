@@ -28,8 +28,9 @@ _ERRORS = {
     "406": "None of the accepted formats can be written.",
     "409": "The declared key was seen twice while paging.",
     "422": "A value met while reading can't be computed with, or the answer is larger than it may be.",
+    "429": "Too many requests of this key wait for a source; Retry-After says when to come again.",
     "502": "A source of the publication failed.",
-    "503": "All workers are busy; Retry-After says when to come again.",
+    "503": "All workers, or a source, are busy; Retry-After says when to come again.",
     "504": "A source, or the answer, took too long.",
 }
 

@@ -80,6 +80,7 @@ def fill(database: PostgresServer) -> None:
         session.execute(
             "CREATE VIEW slow AS SELECT 1 AS id, pg_sleep(60)::text AS name WHERE pg_sleep(60) IS NOT NULL"
         )
+        session.execute("CREATE VIEW nap AS SELECT 1 AS id, pg_sleep(0.3)::text AS name")
         session.execute("ANALYZE")
 
 

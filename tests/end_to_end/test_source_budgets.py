@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
@@ -19,7 +20,7 @@ def connect(plant: Plant, name: str, budget: dict[str, Any]) -> None:
         "password": "env:VIEWLOOM_SECRET_DB", "tls": "disable",
     }  # fmt: skip
     plant.site.connect(name, "postgres", config, include=["public.*"], time_zone="UTC", budget=budget)
-    for table in ("numbers", "big", "slow"):
+    for table in ("numbers", "big", "slow", "nap"):
         plant.site.publish(f"{name}_{table}", f"SELECT id, name FROM {name}.public.{table}")
 
 
@@ -61,6 +62,36 @@ def test_a_closed_window_answers_with_retry_after_and_asks_nothing(plant: Plant)
     assert run["error"] == "source_closed" and run["sources"] == []
     metrics = plant.site.plain.get(f"{plant.site.root}/metrics").text
     assert 'viewloom_budget_refused{cause="source_closed"}' in metrics
+
+
+def test_a_key_that_floods_is_told_429_and_another_key_gets_its_answers(plant: Plant) -> None:
+    """25 requests of one key may wait (the default); 4 run."""
+    connect(plant, "calm", {"statements": 4})
+    site = plant.site
+    key = site.admin.post(f"{site.api}/keys", json={"name": "greedy", "role": "reader"}).json()["key"]
+    urls = (f"{site.data('calm_nap')}?limit=1", f"{site.odata}calm_nap?$top=1")
+    answers: list[httpx.Response] = []
+    limits = httpx.Limits(max_connections=100)
+    with httpx.Client(headers={"X-API-Key": key}, timeout=60, limits=limits) as greedy:
+        flood = [threading.Thread(target=lambda u=url: answers.append(greedy.get(u))) for url in urls * 25]
+        for asker in flood:
+            asker.start()
+        while sum(answer.status_code == 429 for answer in answers) < 10:
+            time.sleep(0.01)
+        modest = [site.client.get(f"{site.data('calm_nap')}?limit=1").status_code for _ in range(3)]
+        after = len(answers)
+        for asker in flood:
+            asker.join()
+    assert modest == [200] * 3
+    assert after < len(answers) == 50  # it did not wait for the flood to end
+    refused = [answer for answer in answers if answer.status_code != 200]
+    assert 10 <= len(refused) <= 21 and {answer.status_code for answer in refused} == {429}
+    assert all(int(answer.headers["retry-after"]) > 0 for answer in refused)
+    bodies = [answer.json() for answer in refused]
+    assert {(body.get("error") or body)["code"] for body in bodies} == {"queue_share"}
+    assert any("error" in body for body in bodies) and any("error" not in body for body in bodies)
+    run = site.run(refused[0].headers["viewloom-run"])
+    assert run["error"] == "queue_share" and run["sources"] == []
 
 
 def test_a_query_that_needs_more_statements_than_the_budget_is_refused(plant: Plant) -> None:

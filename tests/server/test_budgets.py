@@ -15,6 +15,7 @@ from catalog.store import CatalogStore
 from server.budgets import Budgets, BudgetSettings
 from server.errors import (
     ConnectionBudgetError,
+    QueueShareError,
     SourceBusyError,
     SourceClosedError,
     SourceRestingError,
@@ -89,6 +90,34 @@ def test_a_full_queue_and_a_slow_one_send_callers_away() -> None:
         budgets.leave(await budgets.enter(of("z"), {"erp": 1}))
 
     asyncio.run(run())
+
+
+def test_one_principal_never_fills_the_queue_for_the_others() -> None:
+    async def run() -> list[str]:
+        budgets, order = Budgets(BudgetSettings(statements=1, queue_length=9, queue_share=3)), []
+        first = await budgets.enter(of("x"), {"erp": 1})
+
+        async def one(principal: str) -> None:
+            taken = await budgets.enter(of(principal), {"erp": 1})
+            order.append(principal)
+            budgets.leave(taken)
+
+        flood = [asyncio.create_task(one("greedy")) for _ in range(5)]
+        await asyncio.sleep(0)
+        modest = asyncio.create_task(one("modest"))
+        await asyncio.sleep(0)
+        assert budgets.waiting() == 4
+        budgets.leave(first)
+        await modest
+        found = await asyncio.gather(*flood, return_exceptions=True)
+        refused = [error for error in found if error is not None]
+        assert len(refused) == 2 and all(isinstance(error, QueueShareError) for error in refused), found
+        assert (status_of(refused[0]), error_headers(refused[0])) == (429, [(b"retry-after", b"5")])
+        assert budgets.refused["queue_share"] == 2
+        await one("greedy")
+        return order
+
+    assert asyncio.run(run()) == ["greedy", "modest", "greedy", "greedy", "greedy"]
 
 
 def test_a_cancelled_waiter_leaves_nothing_behind() -> None:
