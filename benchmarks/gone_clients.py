@@ -120,7 +120,7 @@ def state(server: RunningServer, data: Path) -> dict[str, int | None]:
     except psutil.AccessDenied:  # of a process that can't be looked into, as another user than root
         descriptors = clients = None
     files = [p for p in data.rglob("*") if p.is_file() and not p.name.startswith(("catalog.db", "server."))]
-    return {"workers": len(api.children()), "descriptors": descriptors, "clients' connections": clients,
+    return {"workers": len(server.workers), "descriptors": descriptors, "clients' connections": clients,
             "files": len(files)}  # fmt: skip
 
 

@@ -110,8 +110,8 @@ def _measure(
         prepared = engine.prepare(query, catalog, workspace_names=True)
         job = engine.run_job(prepared, query, catalog, Encoding(Format.NDJSON, prepared.names), "r")
         engine.run(engine.run_job(*_first(engine, catalog), "w"), "acme", Collected())  # the worker and its sessions
-        (process,) = [child for child in psutil.Process().children() if "engine.worker" in child.cmdline()]
-        with _Watch(process) as watch:
+        (worker,) = engine.pool._workers
+        with _Watch(psutil.Process(worker.process.pid), worker.spill) as watch:
             sink, began = Collected(), time.monotonic()
             engine.run(job, "acme", sink, timeout=1800)
             seconds = time.monotonic() - began
@@ -130,7 +130,7 @@ def _first(engine: Engine, catalog: WorkspaceCatalog) -> tuple[Any, ...]:
 class _Watch:
     """Samples a worker's resident size, and what it has on disk, until the block ends."""
 
-    def __init__(self, process: psutil.Process) -> None:
+    def __init__(self, process: psutil.Process, spill: Path) -> None:
         self._process = process
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._sample, name="join-memory")
@@ -138,8 +138,7 @@ class _Watch:
         self.spilled = 0
         self._cpu = sum(process.cpu_times()[:2])
         self.cpu = 0.0
-        settings = orjson.loads(process.cmdline()[-1])
-        self._spill = Path(settings["spill"])
+        self._spill = spill
 
     def __enter__(self) -> _Watch:
         self._thread.start()

@@ -55,7 +55,7 @@ def cpu_of_a_lookup(
     postgres = psutil.Process(rig.postgres.pid)
     parts = {
         "API process": [server.process],
-        "workers": server.process.children(),
+        "workers": server.workers,
         "PostgreSQL": [postgres, *postgres.children(recursive=True)],
     }
     before = {name: sum(map(busy, processes)) for name, processes in parts.items()}

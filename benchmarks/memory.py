@@ -31,6 +31,7 @@ class MemoryWatch:
 
     def __init__(self, server: RunningServer, interval: float = 0.2) -> None:
         self.api = server.process
+        self._server = server
         self.traces: dict[int, Trace] = {}
         self._interval = interval
         self._stopping = threading.Event()
@@ -65,7 +66,7 @@ class MemoryWatch:
 
     def _sample(self) -> None:
         now = time.monotonic() - self._began
-        for process in (self.api, *self.api.children()):
+        for process in (self.api, *self._server.workers):
             try:
                 with process.oneshot():
                     size, used = process.memory_info().rss, process.cpu_times()

@@ -6,6 +6,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.measure import child_environment
+from tests.engine.workers import WORKER
 from tests.servers.process import free_port, spawn, stop, wait_until
 
 QUIET_CPU = 0.05
@@ -32,6 +34,16 @@ class RunningServer:
         """The server's own process."""
         (process,) = psutil.Process(self.keeper).children()
         return process
+
+    @property
+    def workers(self) -> list[psutil.Process]:
+        """Its worker processes; not the template that they are forked from."""
+        found = []
+        for child in self.process.children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if child.name() == WORKER:
+                    found.append(child)
+        return found
 
     def headers(self, gzip: bool = False, reader: int = 0) -> dict[str, str]:
         """Headers of a request of a reader."""
@@ -103,4 +115,4 @@ def settle(server: RunningServer, most: float = 60.0) -> None:
 def cpu_seconds(server: RunningServer) -> float:
     """CPU time of the API process and its workers so far."""
     api = server.process
-    return sum(sum(process.cpu_times()[:2]) for process in (api, *api.children()))
+    return sum(sum(process.cpu_times()[:2]) for process in (api, *api.children(recursive=True)))

@@ -30,11 +30,12 @@ from engine.job import Job, JobConnection, Statement, job_to_json
 from engine.outcome import error_from_event, error_from_exit
 from engine.plan import Plan
 from engine.planner import duckdb_sql, plan_query
-from engine.pool import PoolSettings, WorkerPool, WorkerProcess
+from engine.pool import PoolSettings, WorkerPool
 from engine.query import Parameter, Query, parameter_index
 from engine.scans import bind
 from engine.statement_shape import statement_shape
 from engine.tree_key import Shape, tree_key
+from engine.worker_process import WorkerProcess
 
 PLAN_CACHE_SIZE = 2_000
 SecretResolver = Callable[[Connection], Mapping[str, object]]

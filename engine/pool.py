@@ -1,17 +1,13 @@
 """The pool of workers: who gets one, how many there are, and what ends one that won't stop.
 
 Thread-safe and synchronous; a server awaits the futures. A worker serves one tenant until it ends; spare ones are
-started ahead, because starting takes about a second. Waiting is fair between tenants: each in turn, and one that has
-waited for `PATIENCE` gets a worker of the tenant that holds most, as soon as one of those is free.
+started ahead. Waiting is fair between tenants: each in turn, and one that has waited for `PATIENCE` gets a worker of
+the tenant that holds most, as soon as one of those is free.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
-import socket
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -20,11 +16,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import orjson
-
 from engine.errors import NoWorkerError, WorkerDiedError
-from engine.frames import FrameReader, event_frame
+from engine.forked_process import Template, can_fork
 from engine.isolation import resident
+from engine.worker_process import WorkerProcess, fresh_process, start_worker
 
 START_TIMEOUT = 30.0
 WATCH_INTERVAL = 0.1
@@ -47,45 +42,6 @@ class PoolSettings:
 
 
 @dataclass(slots=True, eq=False)
-class WorkerProcess:
-    """The API process's end of one worker. `socket`: jobs and answers; `control`: cancels."""
-
-    process: subprocess.Popen[bytes]
-    control: socket.socket
-    socket: socket.socket
-    spill: Path
-    tenant: str | None = None
-    small: bool = True
-    busy: bool = False
-    over_memory: bool = False
-    retired: bool = False
-    jobs: int = 0
-    idle_since: float = field(default_factory=time.monotonic)
-    busy_since: float = 0.0
-    reader: FrameReader = field(default_factory=FrameReader)
-
-    def kill(self) -> None:
-        """End the process now."""
-        self.process.kill()
-
-    def cancel(self, run: str) -> None:
-        """Tell it to end a job. Raises OSError when it is gone."""
-        self.control.sendall(event_frame({"job": "cancel", "run": run}))
-
-    def may_have_grown(self) -> bool:
-        """Whether its size is worth a look after this job: a short one can't have taken much, many can."""
-        return time.monotonic() - self.busy_since > 0.02 or self.jobs % 64 == 0
-
-    def end(self) -> None:
-        """Kill, reap, and delete what it had on disk."""
-        self.process.kill()
-        self.process.wait()
-        self.socket.close()
-        self.control.close()
-        shutil.rmtree(self.spill, ignore_errors=True)
-
-
-@dataclass(slots=True, eq=False)
 class _Waiter:
     tenant: str
     small: bool
@@ -104,7 +60,10 @@ class WorkerPool:
         self._bound = int(settings.memory_mb * 1.5 + 300) * 1024 * 1024
         self._lock = threading.Condition()
         self._workers: set[WorkerProcess] = set()
-        self._starting: WorkerProcess | None = None
+        self._starting = False
+        self._newborn: WorkerProcess | None = None  # the one that is starting, once its process is there
+        self._template: Template | None = None
+        self._forks = can_fork()
         self._waiting: OrderedDict[str, deque[_Waiter]] = OrderedDict()
         self._closed = threading.Event()
         self.failures = 0  # starts in a row that failed
@@ -167,7 +126,7 @@ class WorkerPool:
                 "workers": len(self._workers),
                 "busy": busy,
                 "idle": len(self._workers) - busy,
-                "starting": int(self._starting is not None),
+                "starting": int(self._starting),
                 "waiting": sum(len(queue) for queue in self._waiting.values()),
             }
 
@@ -178,8 +137,10 @@ class WorkerPool:
             workers, self._workers = self._workers, set()
             waiters = [w for queue in self._waiting.values() for w in queue]
             self._waiting.clear()
-            if self._starting is not None:
-                self._starting.kill()
+            if self._newborn is not None:
+                self._newborn.kill()
+            if self._template is not None:
+                self._template.kill()  # its workers end with it
             self._lock.notify_all()
         for waiter in waiters:
             if waiter.future.set_running_or_notify_cancel():
@@ -188,6 +149,8 @@ class WorkerPool:
         self._watcher.join(START_TIMEOUT)
         for worker in workers:
             worker.end()
+        if self._template is not None:
+            self._template.close()
         shutil.rmtree(self._directory, ignore_errors=True)
 
     # All methods below that touch the state are called with the lock held, except the threads' own.
@@ -258,7 +221,7 @@ class WorkerPool:
 
     def _must_yield(self, tenant: str, worker: WorkerProcess) -> bool:
         """Whether this worker of the tenant is to be replaced for one that has waited long and holds fewer."""
-        if worker.tenant is None or self._starting is not None or self._has_room():
+        if worker.tenant is None or self._starting or self._has_room():
             return False
         if any(not w.busy and w.tenant not in self._waiting for w in self._workers):
             return False
@@ -286,6 +249,7 @@ class WorkerPool:
                 victim = None if self._has_room() else self._victim()
                 if victim is not None:
                     self._workers.discard(victim)
+                self._starting = True
             if victim is not None:
                 victim.end()
             try:
@@ -322,71 +286,51 @@ class WorkerPool:
 
     def _start(self) -> None:
         """Start a worker, wait until it says that it is ready, and let it serve. Raises WorkerDiedError, OSError."""
-        worker = self._spawn()
-        with self._lock:
-            self._starting = worker
-            if self._closed.is_set():
-                worker.kill()
+        worker: WorkerProcess | None = None
         ready = False
         try:
+            worker = self._spawn()
+            with self._lock:
+                self._newborn = worker
+                if self._closed.is_set():
+                    worker.kill()
             worker.socket.settimeout(START_TIMEOUT)
             received = worker.socket.recv(65536)
             ready = bool(list(worker.reader.feed(received)))
         finally:
             with self._lock:
-                self._starting = None
-                if ready and not self._closed.is_set():
+                self._starting, self._newborn = False, None
+                if worker is not None and ready and not self._closed.is_set():
                     self._workers.add(worker)
                     self._assign()
                 else:
                     ready = False
-            if not ready:
+            if worker is not None and not ready:
                 worker.end()
         if not ready and not self._closed.is_set():
             raise WorkerDiedError("a worker process did not start", hint="see whether `python -m engine.worker` runs")
 
     def _spawn(self) -> WorkerProcess:
-        """A fresh interpreter with an empty environment, our socket and a spill directory of its own."""
-        spill = Path(tempfile.mkdtemp(prefix="worker-", dir=self._directory))  # mode 0700
-        ours, theirs = socket.socketpair()
-        control, its_control = socket.socketpair()
-        control.setblocking(False)  # a cancel is a few bytes: only a worker that hears nothing leaves no room
-        try:
-            if self.settings.uid is not None:
-                os.chown(spill, self.settings.uid, self.settings.uid)
-            arguments = {
-                "fd": theirs.fileno(),
-                "control": its_control.fileno(),
-                "uid": self.settings.uid,
-                "memory_mb": self.settings.memory_mb,
-                "spill": str(spill),
-                "spill_mb": self.settings.spill_mb,
-                "threads": self.settings.threads,
-            }
-            process = subprocess.Popen(
-                [sys.executable, "-I", "-m", "engine.worker", orjson.dumps(arguments).decode()],
-                env={
-                    "LC_ALL": "C.UTF-8",
-                    "TZ": "UTC",
-                    # Arrow's own allocator reserves 1 GB of address space at its first use, which the limit counts.
-                    "ARROW_DEFAULT_MEMORY_POOL": "system",
-                },
-                pass_fds=[theirs.fileno(), its_control.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,  # a driver's or DuckDB's complaint can hold rows
-                start_new_session=True,
-                close_fds=True,
-            )
-        except OSError:
-            ours.close()
-            control.close()
-            shutil.rmtree(spill, ignore_errors=True)
-            raise
-        finally:
-            theirs.close()
-            its_control.close()
-        return WorkerProcess(process, control, ours, spill)
+        """A worker process: forked by the template where that can be, else an interpreter of its own."""
+        if self._template is not None and not self._template.alive():
+            self._forks = self._forks and not self._template.unfit()
+            self._template.close()
+            self._template = None
+        if self._template is None and self._forks:
+            template = Template()
+            with self._lock:
+                self._template = template
+                if self._closed.is_set():
+                    template.kill()
+        settings = self.settings
+        return start_worker(
+            fresh_process if self._template is None else self._template.fork,
+            self._directory,
+            settings.uid,
+            settings.memory_mb,
+            settings.spill_mb,
+            settings.threads,
+        )
 
     def _watch(self) -> None:
         """The watchdog thread: ends a worker whose resident size passed its bound."""

@@ -1,8 +1,8 @@
 """What runs in a worker process: one job at a time, for one tenant, over two sockets: jobs and answers, and cancels.
 
-Started as `python -I -m engine.worker` with an empty environment. The main thread reads a job, runs it and writes its
-answer: no other thread is woken for it. A second thread hears cancels while a job runs, and ends the process when the
-API process is gone.
+Forked by `engine.template`, or started as `python -I -m engine.worker`, with an empty environment. The main thread
+reads a job, runs it and writes its answer: no other thread is woken for it. A second thread hears cancels while a job
+runs, and ends the process when the API process is gone.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from engine.errors import EngineBugError, EngineError, MemoryLimitError, SourceE
 from engine.executor import Execution, query_error, source_error
 from engine.frames import FrameReader, data_head, event_frame
 from engine.introspection import infer_table, introspect, native_statements, read_statistics, test_connection
-from engine.isolation import arm_cpu_limit, confine_worker, limit_address_space
+from engine.isolation import arm_cpu_limit, confine_worker, limit_address_space, name_process
 from engine.job import Job, JobConnection, job_from_json
 
 ADDRESS_SPACE_BASE = 1024 * 1024 * 1024
@@ -275,10 +275,12 @@ def _bug(error: BaseException) -> EngineError:
     return EngineBugError(f"the worker failed ({type(error).__name__} at {place})")
 
 
-def main() -> None:
-    """Read the settings from the one argument, confine the process, serve."""
-    settings = orjson.loads(sys.argv[1])
+def run_worker(settings: dict[str, Any], confined: Callable[[], None] | None = None) -> None:
+    """Confine the process and serve until the API process is gone; never returns. `confined`: called once it is."""
     confine_worker(settings["uid"])
+    if confined is not None:
+        confined()
+    name_process("loom-worker")
     connection = socket.socket(fileno=settings["fd"])
     pa.set_cpu_count(settings["threads"])
     pa.set_io_thread_count(settings["threads"])
@@ -293,4 +295,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_worker(orjson.loads(sys.argv[1]))

@@ -25,7 +25,7 @@ from engine.errors import (
 from engine.frames import event_frame
 from engine.job import Job, job_to_json
 from engine.outcome import error_from_event, error_from_exit
-from engine.pool import WorkerProcess
+from engine.worker_process import WorkerProcess
 from server.budgets import Budgets, Taken
 from server.errors import ServerError
 from server.read_ahead import ReadAhead

@@ -16,16 +16,19 @@ from connectors.sdk.errors import ConfigurationError, DriverMissingError, Unknow
 ENTRY_POINTS = "viewloom.connectors"
 
 
+def own_kinds() -> tuple[str, ...]:
+    """The kinds that come with Viewloom. Imports nothing."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(connectors.__path__) if not module.ispkg))
+
+
 @cache
 def connector_kinds() -> tuple[str, ...]:
     """Every kind that a connection can name, sorted. Imports nothing."""
-    own = {module.name for module in pkgutil.iter_modules(connectors.__path__) if not module.ispkg}
-    return tuple(sorted(own | {point.name for point in entry_points(group=ENTRY_POINTS)}))
+    return tuple(sorted({*own_kinds(), *(point.name for point in entry_points(group=ENTRY_POINTS))}))
 
 
 # Kept: it is asked for on every run, and reading the metadata of all installed packages takes 7 ms.
 # What failed is not kept.
-@cache
 @cache
 def connector_type(kind: str) -> type[Connector]:
     """The connector class of a kind. Raises UnknownConnectorError or DriverMissingError."""

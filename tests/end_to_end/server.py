@@ -18,6 +18,7 @@ import psutil
 
 from catalog.operator import ensure_workspace
 from catalog.store import CatalogStore
+from tests.engine.workers import WORKER
 from tests.servers.process import free_port
 
 START_SECONDS = 60.0
@@ -79,7 +80,8 @@ class Site:
 
     def workers(self) -> list[psutil.Process]:
         """The worker processes that live."""
-        return [p for p in psutil.Process(self.pid).children() if p.status() != psutil.STATUS_ZOMBIE]
+        below = psutil.Process(self.pid).children(recursive=True)
+        return [p for p in below if p.status() != psutil.STATUS_ZOMBIE and p.name() == WORKER]
 
     def descriptors(self) -> int:
         """Descriptors that the API process has open."""
@@ -152,7 +154,7 @@ def running_site(directory: Path, secrets: dict[str, str], settings: SiteSetting
         ):
             _wait_until_ready(plain, root, process, log)
             yield Site(port, process.pid, directory, log, admin_key, key, other_key, admin, client, plain)
-        workers = psutil.Process(process.pid).children()
+        workers = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) in (0, -signal.SIGTERM), log.read_text("utf-8")[-2000:]
         assert not [p for p in workers if p.is_running() and p.status() != psutil.STATUS_ZOMBIE], "a worker was left"

@@ -15,7 +15,8 @@ import pytest
 
 from engine import pool as pool_module
 from engine.errors import NoWorkerError
-from engine.pool import PoolSettings, WorkerPool, WorkerProcess
+from engine.pool import PoolSettings, WorkerPool
+from engine.worker_process import WorkerProcess
 from tests.engine.workers import Talk, job, until, worker_processes
 
 

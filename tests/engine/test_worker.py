@@ -36,7 +36,8 @@ def test_a_worker_starts_with_an_empty_environment_and_no_descriptor_of_ours(mon
     finally:
         os.close(reading)
         os.close(writing)
-    ours = {b"LC_ALL=C.UTF-8", b"TZ=UTC", b"ARROW_DEFAULT_MEMORY_POOL=system"}
+    ours = {b"LC_ALL=C.UTF-8", b"TZ=UTC", b"ARROW_DEFAULT_MEMORY_POOL=system", b"OPENBLAS_NUM_THREADS=1",
+            b"JE_ARROW_MALLOC_CONF=background_thread:false"}  # fmt: skip
     assert set(environment.rstrip(b"\0").split(b"\0")) == ours
     assert pipe not in targets.values()
     assert [targets[name] for name in ("0", "1", "2")] == ["/dev/null"] * 3

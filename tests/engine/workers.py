@@ -15,9 +15,11 @@ from engine.encoders.encoding import Encoding, Format
 from engine.engine import Engine
 from engine.frames import event_frame
 from engine.job import Job, JobConnection, Statement, job_to_json
-from engine.pool import PoolSettings, WorkerPool, WorkerProcess
+from engine.pool import PoolSettings, WorkerPool
 from engine.scans import Scan
+from engine.worker_process import WorkerProcess
 
+WORKER = "loom-worker"  # the name that a worker process gives itself
 SMALL_POOL = PoolSettings(workers=1, spare=1, reserved=0, memory_mb=256, spill_mb=256, threads=2)
 
 
@@ -86,9 +88,9 @@ def pids(pool: WorkerPool) -> set[int]:
 def worker_processes() -> set[int]:
     """Every worker process that this one started, whatever pool it belongs to; not those of servers under test."""
     found = set()
-    for child in psutil.Process().children():
+    for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
-            if "engine.worker" in child.cmdline() and child.status() != psutil.STATUS_ZOMBIE:
+            if child.name() == WORKER and child.status() != psutil.STATUS_ZOMBIE:
                 found.add(child.pid)
     return found
 
