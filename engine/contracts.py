@@ -168,6 +168,8 @@ def _parameters(scan: Scan) -> set[int]:
             # Until they are bound, a plan's values of the caller are parameters.
             values = cast("tuple[object, ...]", one.values)
             found |= {value.index for value in values if isinstance(value, Param)}
+    for condition in scan.conditions:
+        found |= {value.index for value in condition.parameters if isinstance(value, Param)}
     return found
 
 

@@ -23,7 +23,7 @@ import sqlglot
 
 from engine.plan import Plan
 from engine.planner import duckdb_sql
-from engine.scans import Scan, describe, tables_of
+from engine.scans import Scan, conditions_of, tables_of
 from engine.statement_shape import statement_shape
 
 PUSHED = "pushed "
@@ -202,7 +202,7 @@ def _scan(plan: Plan, scan: Scan, expectations: bool) -> ScanExplained:
         table=tables_of(scan),
         columns_read=next(pruned, ""),
         columns=tuple(column.source for column in scan.columns),
-        pushed=tuple(describe(predicate) for predicate in scan.predicates),
+        pushed=tuple(conditions_of(scan)),
         keys_from=tuple(
             f"{keys.target} in (the values of {keys.scan}.{keys.column}, if at most {keys.cap:,})"
             for keys in scan.keys_from
@@ -220,7 +220,7 @@ def _words(scan: Scan) -> str:
     parts = [f"{len(scan.columns)} columns"]
     if scan.fragment is not None:
         parts.append(f"fragment {scan.fragment.sql}")
-    parts += [describe(predicate) for predicate in scan.predicates]
+    parts += conditions_of(scan)
     if scan.order_by:
         parts.append("order by " + ", ".join(key.column for key in scan.order_by))
     if scan.limit is not None:

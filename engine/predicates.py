@@ -73,6 +73,9 @@ def _convert(node: exp.Expr, table: Table, locate: Locate, types: tuple[str, ...
         return _convert(node.this, table, locate, types, negated)
     if isinstance(node, exp.Not):
         return _convert(node.this, table, locate, types, not negated)
+    if isinstance(node, exp.EQ | exp.NEQ) and isinstance(node.expression, exp.Boolean) and _is_condition(node.this):
+        same = bool(node.expression.this) is isinstance(node, exp.EQ)
+        return _convert(node.this, table, locate, types, negated if same else not negated)
     if isinstance(node, exp.Between) and not node.args.get("symmetric"):
         low = exp.GTE(this=node.this.copy(), expression=node.args["low"].copy())
         high = exp.LTE(this=node.this.copy(), expression=node.args["high"].copy())
@@ -94,6 +97,11 @@ def _convert(node: exp.Expr, table: Table, locate: Locate, types: tuple[str, ...
         return None
     column = table.column(comparison.column)
     return Pushed(comparison, True) if column and comparison.op in column.operators else None
+
+
+def _is_condition(node: exp.Expr) -> bool:
+    """Whether an expression is a comparison or made of some: what a view calls `late`, asked for as `= TRUE`."""
+    return isinstance(node.unnest(), exp.Predicate | exp.And | exp.Or | exp.Not)
 
 
 def _leaf(node: exp.Expr, table: Table, locate: Locate, types: tuple[str, ...], negated: bool) -> Comparison | None:

@@ -15,6 +15,7 @@ from connectors.sdk.scan import AllOf, AnyOf, Comparison, Op, Predicate, ScanReq
 from engine.conversions import convert
 from engine.fragments import Fragment, fragment_from_json, fragment_to_json
 from engine.fragments import Param as Param
+from engine.source_conditions import SourceCondition, condition_from_json, condition_to_json
 from engine.values import from_json, to_json
 
 
@@ -53,7 +54,8 @@ class Scan:
     `dialect`: the kind of its connector, where fragments can be made for it. `fragment`: what is read in place of a
     table; such a scan has no predicates, order or limit of its own. `row_estimate`: of the whole table.
     `expected_rows`: about how many the scan will give, its filters and keys considered. `guards` decide, once the
-    caller's values are known, whether it is `skipped`: the source isn't asked, and there are no rows.
+    caller's values are known, whether it is `skipped`: the source isn't asked, and there are no rows. `conditions`:
+    what was copied to the source in its own dialect.
     """
 
     id: str
@@ -71,11 +73,15 @@ class Scan:
     expected_rows: int | None = None
     guards: tuple[Guard, ...] = ()
     skipped: bool = False
+    conditions: tuple[SourceCondition, ...] = ()
 
     def request(self) -> ScanRequest:
         """What the connector is asked for."""
         columns = tuple((column.source, column.sql_type) for column in self.columns)
-        return ScanRequest(self.table, columns, self.predicates, self.order_by, self.limit, self.expected_rows)
+        conditions = tuple(condition.asked() for condition in self.conditions)
+        return ScanRequest(
+            self.table, columns, self.predicates, self.order_by, self.limit, self.expected_rows, conditions
+        )
 
 
 def described(scan: Scan) -> Table:
@@ -146,9 +152,12 @@ def _bind_scan(scan: Scan, values: Sequence[Value | None]) -> Scan:
         return replace(scan, fragment=scan.fragment.bound(values))
     bound = [_bind(predicate, values) for predicate in scan.predicates]
     kept = tuple(predicate for predicate in bound if predicate is not None)
-    if kept == scan.predicates:
+    given = [condition.bound(values) for condition in scan.conditions]
+    conditions = tuple(condition for condition in given if condition is not None)
+    if kept == scan.predicates and conditions == scan.conditions:
         return scan
-    whole = len(kept) == len(bound) and all(map(_same_shape, kept, scan.predicates))
+    scan = replace(scan, conditions=conditions)
+    whole = len(kept) == len(bound) and all(map(_same_shape, kept, scan.predicates)) and None not in given
     if whole:
         return replace(scan, predicates=kept)
     return replace(scan, predicates=kept, exact=False, limit=None, order_by=())
@@ -228,6 +237,7 @@ def scan_to_json(scan: Scan) -> dict[str, object]:
         ],
         "skipped": scan.skipped,
         "expected_rows": scan.expected_rows,
+        "conditions": [condition_to_json(condition) for condition in scan.conditions],
     }
 
 
@@ -249,6 +259,7 @@ def scan_from_json(data: dict[str, object]) -> Scan:
         guards=tuple(_guard_from_json(*g) for g in cast("list[tuple[list[Any], Any]]", data["guards"])),
         skipped=bool(data["skipped"]),
         expected_rows=cast("int | None", data["expected_rows"]),
+        conditions=tuple(condition_from_json(c) for c in cast("list[dict[str, object]]", data["conditions"])),
     )
 
 
@@ -267,13 +278,18 @@ def shape(scan: Scan) -> str:
     if scan.fragment is not None:
         return scan.fragment.sql
     parts = [", ".join(column.source for column in scan.columns)]
-    if scan.predicates:
-        parts.append("where " + " and ".join(describe(predicate) for predicate in scan.predicates))
+    if scan.predicates or scan.conditions:
+        parts.append("where " + " and ".join(conditions_of(scan)))
     if scan.order_by:
         parts.append("order by " + ", ".join(k.column + (" desc" if k.descending else "") for k in scan.order_by))
     if scan.limit is not None:
         parts.append("limit ?")
     return " ".join(parts)
+
+
+def conditions_of(scan: Scan) -> list[str]:
+    """What was copied to the source, in words without values."""
+    return [*map(describe, scan.predicates), *(condition.words for condition in scan.conditions)]
 
 
 def describe(predicate: Predicate) -> str:

@@ -92,6 +92,15 @@ class TableName:
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition in the source's own SQL over the table's columns, its placeholders and their values; the engine
+    makes it from the dialect's table of what is proven (docs/reference/dialects.md)."""
+
+    sql: str
+    parameters: tuple[Value | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ScanRequest:
     """One reading of one table.
 
@@ -100,6 +109,7 @@ class ScanRequest:
     `predicates`: AND-ed; each uses only (column, operator) pairs that the table's description declares.
     `order_by`, `limit`: only where declared, and only when every predicate is exact. There is always one column.
     `expected_rows`: about how many will come, a hint that may be wrong by any factor.
+    `conditions`: AND-ed too; only sources with a table of their dialect are given any.
     """
 
     table: TableName
@@ -108,3 +118,4 @@ class ScanRequest:
     order_by: tuple[SortKey, ...] = ()
     limit: int | None = None
     expected_rows: int | None = None
+    conditions: tuple[Condition, ...] = ()

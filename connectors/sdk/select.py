@@ -25,6 +25,9 @@ class SqlColumn:
     naive: bool = False  # a naive timestamp at the source, whatever the engine sees
 
 
+ANY = SqlColumn(Column("", "VARCHAR"), "")  # of a value that is compared with no one column
+
+
 @dataclass(frozen=True, slots=True)
 class SqlTable:
     """A described table with what rendering needs besides."""
@@ -81,8 +84,11 @@ def select_statement(
     names = [name for name, _ in request.columns]
     items = [dialect.read(dialect.quote(name), table.columns[name]) for name in names]
     inner = ["FROM", qualified(dialect, request.table)]
-    if request.predicates:
-        terms = [_render(dialect, table, term, time_zone, parameters) for term in request.predicates]
+    terms = [_render(dialect, table, term, time_zone, parameters) for term in request.predicates]
+    for condition in request.conditions:
+        terms.append(condition.sql)
+        parameters += [None if value is None else dialect.adapt(value, ANY) for value in condition.parameters]
+    if terms:
         inner += ["WHERE", " AND ".join(terms)]
     if request.order_by:
         keys = [

@@ -12,12 +12,12 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from connectors.sdk.batches import empty_columns
-from connectors.sdk.capabilities import Column, Support, Table
+from connectors.sdk.capabilities import Support, Table
 from connectors.sdk.checks import check_request
 from connectors.sdk.connector import Connector, ConnectorConfig
 from connectors.sdk.errors import SourceDataError, SourceSchemaChangedError, UnsupportedPredicateError
 from connectors.sdk.scan import Comparison, Op, ScanRequest, TableName, Value
-from connectors.sdk.select import Dialect, SqlColumn, SqlTable, Statement, select_statement
+from connectors.sdk.select import ANY, Dialect, SqlTable, Statement, select_statement
 from connectors.sdk.types import INTEGERS, decimal_parts
 
 SMALL_ROWS = 1_000
@@ -25,7 +25,6 @@ FEW_ROWS = 300  # more are cheaper in bulk than one by one
 REMEMBERED_SECONDS = 60.0
 _COUNTED = (("count", "BIGINT"),)
 _EMPTY_ROWS = 100_000
-_ANY = SqlColumn(Column("", "VARCHAR"), "")
 
 NULL_TESTS = {Op.IS_NULL: Support.EXACT, Op.IS_NOT_NULL: Support.EXACT}
 EQUALITY = dict.fromkeys((Op.EQ, Op.NE, Op.IN), Support.EXACT)
@@ -87,7 +86,7 @@ class SqlConnector(Connector):
 
         `parameters`: values of ours, or None. `small`: at most 1,000 rows come. `expected_rows`: a hint.
         """
-        adapted = [None if value is None else self.dialect.adapt(cast(Value, value), _ANY) for value in parameters]
+        adapted = [None if value is None else self.dialect.adapt(cast(Value, value), ANY) for value in parameters]
         ordered = "ORDER BY" in sql.upper()
         statement, few = Statement(sql, tuple(adapted)), _are_few(expected_rows)
         yield from self.read(Reading(statement, tuple(columns), small=small, ordered=ordered, few=few))

@@ -22,7 +22,7 @@ from engine.dialects.entries import (
     mixed_numbers,
     parts,
 )
-from engine.dialects.table import OPAQUE, ROUGH, SAME, DialectTable, Operation
+from engine.dialects.table import CONDITION, OPAQUE, ROUGH, SAME, DialectTable, Operation
 
 _TYPES = {
     **{"integer": "bigint", "decimal": "numeric", "text": "text", "date": "date", "timestamp": "timestamp"},
@@ -138,6 +138,11 @@ POSTGRES = DialectTable(
         # As numeric: no overflow where DuckDB's type would hold the result.
         **arithmetic("(CAST({0} AS numeric) %s CAST({1} AS numeric))"),
         ("condition", ("boolean",)): Operation("{0}"),
+        # What a view calls `late`, asked for as `late = $1`.
+        **{
+            (op, (CONDITION, "boolean")): Operation(f"({{0}} {sign} {{1}})")
+            for op, sign in (("eq", "="), ("ne", "<>"))
+        },
         **_TEXTS,
         **_NUMBERS,
         **_DATES,

@@ -11,7 +11,7 @@ DuckDB too, and never below a grouping, a LIMIT or NOT.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from sqlglot import exp
@@ -57,21 +57,26 @@ def condition(node: exp.Expr, context: Context) -> Term:
     return found if found.family == CONDITION else operation(CONDITION, [found], context)
 
 
-def superset_condition(node: exp.Expr, context: Context) -> Term | None:
+def superset_condition(
+    node: exp.Expr, context: Context, is_kept: Callable[[exp.Expr], bool] = lambda leaf: True
+) -> Term | None:
     """The strongest filter that lets every row through which this one lets through; None when there is none.
 
     Of AND, terms may be left out; of OR every one is needed; NOT is taken apart, and what is below it must be exact.
+    `is_kept`: else a term is not to be taken.
     """
     while isinstance(node, exp.Paren):
         node = node.this
     node = _without_not(node)
     if isinstance(node, exp.And | exp.Or):
-        terms = [superset_condition(term, context) for term in node.flatten()]
+        terms = [superset_condition(term, context, is_kept) for term in node.flatten()]
         kept = [term for term in terms if term is not None]
         if not kept or (isinstance(node, exp.Or) and len(kept) < len(terms)):
             return None
         found = kept[0] if len(kept) == 1 else chain("and" if isinstance(node, exp.And) else "or", kept)
         return replace(found, exact=found.exact and len(kept) == len(terms))
+    if not is_kept(node):
+        return None
     try:
         return condition(node, replace(context, superset=True))
     except InexactError:
@@ -97,6 +102,11 @@ def _condition_of(node: exp.Expr, context: Context) -> Term | None:
         return chain("and" if isinstance(node, exp.And) else "or", [condition(n, context) for n in node.flatten()])
     if isinstance(node, exp.Not):
         return operation("not", [condition(node.this, context)], context)
+    if isinstance(node, exp.EQ | exp.NEQ) and isinstance(node.expression, exp.Boolean):
+        inner = render(node.this, context)
+        if inner.family == CONDITION:  # what a view calls `late`, asked for as `late = TRUE`
+            same = bool(node.expression.this) is isinstance(node, exp.EQ)
+            return inner if same else operation("not", [inner], context)
     if isinstance(node, exp.Between) and not node.args.get("symmetric"):
         value = render(node.this, context)
         low = operation("ge", [value, render(node.args["low"], context)], context)

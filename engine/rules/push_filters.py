@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import islice
 
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope
@@ -17,10 +18,12 @@ from sqlglot.optimizer.scope import Scope
 from connectors.sdk import Predicate, Table
 from engine.plan import Note, Plan
 from engine.predicates import conjuncts, push, rejects_null
+from engine.rules.dialect_conditions import source_condition
 from engine.rules.equal_columns import equal_columns, equality
 from engine.rules.scopes import (
     column_family,
     inner_selects,
+    is_aggregate,
     is_recursive,
     joins_are_plain,
     output_column,
@@ -30,9 +33,11 @@ from engine.rules.scopes import (
     scopes,
     sources_of,
 )
-from engine.scans import describe
+from engine.scans import conditions_of
+from engine.source_conditions import SourceCondition
 from engine.statement_shape import statement_shape
 
+MOST_COMPUTED = 60  # nodes of a condition, and of what goes into it in a column's place: they multiply with each view
 MOST_STEPS = 300  # a chain of 266 views, each with a filter, would take 35,000; what is not pushed stays here
 
 
@@ -54,8 +59,9 @@ def push_filters(plan: Plan, tables: Mapping[str, Table]) -> Plan:
     scans, notes = [], []
     for scan in plan.scans:
         predicates = tuple(dict.fromkeys(pushing.found[scan.id]))
-        scans.append(replace(scan, predicates=predicates))
-        notes += [Note("push_filters", scan.id, f"pushed {describe(predicate)}") for predicate in predicates]
+        scan = replace(scan, predicates=predicates, conditions=tuple(dict.fromkeys(pushing.conditions[scan.id])))
+        scans.append(scan)
+        notes += [Note("push_filters", scan.id, f"pushed {text}") for text in conditions_of(scan)]
         kept = dict.fromkeys(pushing.refused[scan.id])
         notes += [Note("push_filters", scan.id, f"kept here: {text}") for text in kept]
     return plan.with_scans(scans, notes)
@@ -144,7 +150,9 @@ class _Pushing:
     def __init__(self, plan: Plan, tables: Mapping[str, Table]) -> None:
         self.all_scopes = scopes(plan.select)
         self.found: dict[str, list[Predicate]] = {scan.id: [] for scan in plan.scans}
+        self.conditions: dict[str, list[SourceCondition]] = {scan.id: [] for scan in plan.scans}
         self.refused: dict[str, list[str]] = {scan.id: [] for scan in plan.scans}
+        self._dialects = {scan.id: scan.dialect for scan in plan.scans}
         self._tables = tables
         self._types = plan.parameter_types
         self._spelling = {scan.id: {c.name: c.source for c in scan.columns} for scan in plan.scans}
@@ -175,10 +183,20 @@ class _Pushing:
         def locate(column: exp.Column) -> str | None:
             return spelling.get(column.name) if column.table == alias else None
 
-        pushed = push(condition, self._tables[scan], locate, self._types)
-        if pushed is not None and (keeps_null or rejects_null(pushed.predicate)):
+        table, dialect = self._tables[scan], self._dialects[scan]
+        pushed = push(condition, table, locate, self._types)
+        if pushed is not None and not (keeps_null or rejects_null(pushed.predicate)):
+            pushed = None
+        own = None
+        if pushed is None or not pushed.exact:
+            own = source_condition(condition, alias, table, dialect, self._types, keeps_null=keeps_null)
+        if own is not None and (pushed is None or own.exact):
+            self.conditions[scan].append(replace(own, beside=pushed is not None))
+        else:
+            own = None
+        if pushed is not None:
             self.found[scan].append(pushed.predicate)
-        elif not implied and all(column.table == alias for column in condition.find_all(exp.Column)):
+        elif own is None and not implied and all(column.table == alias for column in condition.find_all(exp.Column)):
             self.refused[scan].append(statement_shape(condition))
 
     def _descend(self, source: Scope, alias: str, condition: exp.Expr, keeps_null: bool, implied: bool) -> None:
@@ -191,7 +209,7 @@ class _Pushing:
         if is_recursive(source) or not _arms_agree(source, condition, alias, self._tables):
             return
         for arm in inner_selects(source):
-            inner = inside_of(condition, alias, source, arm)
+            inner = inside_of(condition, alias, source, arm, computed=True)
             if inner is None:
                 continue
             own = [column for column in inner.find_all(exp.Column) if column.table in sources_of(arm)]
@@ -242,15 +260,36 @@ def _arms_agree(derived: Scope, condition: exp.Expr, alias: str, tables: Mapping
     return True
 
 
-def inside_of(condition: exp.Expr, alias: str, derived: Scope, arm: Scope) -> exp.Expr | None:
+def _computed(arm: Scope, derived: Scope, name: str) -> exp.Expr | None:
+    """The expression over columns that a derived table's output column is in an arm, where it is one of its rows."""
+    if not isinstance(derived.expression, exp.Query) or not isinstance(arm.expression, exp.Select):
+        return None
+    names = derived.expression.named_selects
+    if name not in names:
+        return None
+    value = arm.expression.selects[names.index(name)].unalias()
+    if _is_longer(value, MOST_COMPUTED) or value.find(exp.Column) is None:
+        return None
+    if any(is_aggregate(n) or isinstance(n, exp.Query | exp.Window | exp.Unnest | exp.Explode) for n in value.walk()):
+        return None
+    return exp.Paren(this=value.copy())
+
+
+def _is_longer(node: exp.Expr, nodes: int) -> bool:
+    return next(islice(node.walk(), nodes, None), None) is not None
+
+
+def inside_of(condition: exp.Expr, alias: str, derived: Scope, arm: Scope, computed: bool = False) -> exp.Expr | None:
     """The condition in terms of an arm's own columns; columns of other sources become unknown ones.
 
-    None when no column of `alias` is a plain column inside.
+    `computed`: what is computed inside takes the place of its name too. None when nothing of `alias` is known inside.
     """
     copy = condition.copy()
-    known = False
+    known, computed = False, computed and not _is_longer(condition, MOST_COMPUTED)
     for column in list(copy.find_all(exp.Column)):
-        inner = output_column(arm, derived, column.name) if column.table == alias else None
+        inner: exp.Expr | None = output_column(arm, derived, column.name) if column.table == alias else None
+        if inner is None and computed and column.table == alias:
+            inner = _computed(arm, derived, column.name)
         replacement = inner.copy() if inner is not None else exp.column("?", table="?")
         known = known or inner is not None
         if column is copy:

@@ -172,7 +172,8 @@ class Statement:
                 found.append(render_predicate(predicate, column, self.context))
             except InexactError:
                 continue  # the kept condition decides
-        return found
+        own = [Term(c.over(scan.id), c.parameters, CONDITION, exact=c.exact) for c in scan.conditions]
+        return [*found, *own]
 
     def _tables_of(self, term: exp.Expr) -> set[str]:
         return {column.table for column in term.find_all(exp.Column)}

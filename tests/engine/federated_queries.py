@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from connectors.sdk import Table
 from connectors.sdk.types import family
 from engine.query import Parameter
-from tests.engine.fragment_queries import TYPES, VALUES
+from tests.engine.fragment_queries import FUNCTIONS, TYPES, VALUES
 
 KNOWN = frozenset({"integer", "decimal", "text", "date", "timestamp", "timestamptz"})
 NUMBERS = frozenset({"integer", "decimal"})
@@ -36,6 +36,30 @@ _JOINS = {
     ("dims", "dims"): (("id", "id"), ("code", "code")),
     ("parts", "parts"): (("fact", "fact"), ("no", "no")),
 }
+# What people compute in views and group by, by family; each with the family of its values.
+COMPUTED = {
+    "date": (
+        ("date_trunc('month', {})", "timestamp"), ("year({})", "integer"), ("extract(quarter FROM {})", "integer"),
+        ("date_trunc('day', {})", "timestamp"), ("CASE WHEN {} > DATE '2024-03-01' THEN 1 ELSE 0 END", "integer"),
+    ),
+    "timestamp": (
+        ("date_trunc('hour', {})", "timestamp"), ("cast({} AS DATE)", "date"), ("hour({})", "integer"),
+        ("date_trunc('month', {})", "timestamp"), ("extract(minute FROM {})", "integer"),
+    ),
+    "timestamptz": (
+        ("date_trunc('day', {})", "timestamptz"), ("cast({} AS DATE)", "date"), ("month({})", "integer"),
+    ),
+    "integer": (
+        ("{} % 3", "integer"), ("CASE WHEN {} > 1 THEN 'many' ELSE 'few' END", "text"), ("abs({} % 5)", "integer"),
+        ("coalesce({}, 0)", "integer"), ("CASE WHEN {} = 2 THEN 1 END", "integer"),
+    ),
+    "decimal": (("round({}, 1)", "decimal"), ("floor({})", "decimal"), ("coalesce({}, 0.00)", "decimal")),
+    "text": (
+        ("substring({}, 1, 1)", "text"), ("left({}, 2)", "text"), ("length({})", "integer"), ("lower({})", "text"),
+        ("coalesce({}, 'a')", "text"), ("CASE WHEN {} LIKE 'a%' THEN 'x' ELSE 'X ' END", "text"),
+        ("right({}, 1)", "text"), ("trim({})", "text"),
+    ),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +105,13 @@ class FederatedQueries:
             sql += f" OFFSET {self.pick((1, 4))}" if self.chance(0.2) else ""
         return sql, tuple(self.parameters)
 
+    def computed(self, reference: str, kind: str) -> tuple[str, str]:
+        """An expression over a column, and the family of its values."""
+        if self.chance(0.15):
+            return f"({self.condition([(reference, kind)])})", "boolean"
+        form, made = self.pick(COMPUTED[kind])
+        return form.replace("{}", reference), made
+
     def chance(self, share: float) -> bool:
         return self.rng.random() < share
 
@@ -108,6 +139,10 @@ class FederatedQueries:
             own = {name: (f"{inner}.{name}", kinds[name]) for name in names}
             where = f" WHERE {self.condition(list(own.values()))}" if self.chance(0.5) else ""
             shown = ", ".join(f"{inner}.{name}" for name in names)
+            for name in self.rng.sample(names, min(len(names), self.pick((0, 1, 2)))):
+                value, kind = self.computed(*own[name])
+                shown += f", {value} AS c_{name}"
+                columns[f"c_{name}"] = (f"{alias}.c_{name}", kind)
             text = f"(SELECT {shown} FROM {connection}.{table} AS {inner}{where}) AS {alias}"
         return Source(table, text, columns)
 
@@ -163,6 +198,7 @@ class FederatedQueries:
 
     def grouped(self, text: str, columns: list[tuple[str, str]]) -> tuple[str, int]:
         keys = self.rng.sample(columns, min(len(columns), self.pick((0, 1, 1, 2))))
+        keys = [self.computed(*key) if key[1] in COMPUTED and self.chance(0.3) else key for key in keys]
         shown = [f"{reference} AS o{index}" for index, (reference, _) in enumerate(keys)]
         shown += [f"{self.aggregate(columns)} AS a{index}" for index in range(self.rng.randint(1, 3))]
         sql = f"SELECT {', '.join(shown)} FROM {text}"
@@ -328,6 +364,11 @@ class FederatedQueries:
     def condition(self, columns: list[tuple[str, str]]) -> str:
         reference, kind = self.pick(columns)
         form = self.rng.random()
+        if kind == "boolean":
+            forms = ("{}", "NOT {}", "{} = TRUE", "{} <> TRUE", "{} = FALSE", "{} IS NULL", "coalesce({}, FALSE)")
+            return f"({self.pick(forms).replace('{}', reference)})"
+        if kind in FUNCTIONS and self.chance(0.2):
+            return self.pick(FUNCTIONS[kind]).replace("{}", reference)
         if form < 0.12:
             return f"{reference} IS {self.pick(('', 'NOT '))}NULL"
         if form < 0.24:
