@@ -31,13 +31,21 @@ def mixed_numbers() -> Entries:
     return mixed(*NUMBERS)
 
 
-def arithmetic(text: str = "({0} %s {1})") -> Entries:
+def arithmetic(text: str = "({0} %s {1})", negated: str = "(- {0})") -> Entries:
     """+ - * of integers and decimals. Results that DuckDB's type can't hold are its errors."""
     signs = {"add": "+", "sub": "-", "mul": "*"}
-    found: Entries = {("neg", (kind,)): Operation("(- {0})", result="", sql_type=SAME) for kind in NUMBERS}
+    found: Entries = of_numbers("neg", negated)
     for name, sign in signs.items():
         found |= {(name, (a, b)): Operation(text % sign, result="") for a in NUMBERS for b in NUMBERS}
     return found
+
+
+def of_numbers(name: str, text: str) -> Entries:
+    """An operation on a number whose result may be one more than an integer's type holds: that is no output."""
+    return {
+        (name, ("integer",)): Operation(text, result=""),
+        (name, ("decimal",)): Operation(text, result="", sql_type=SAME),
+    }
 
 
 def parts(texts: dict[str, str], families: Iterable[str]) -> Entries:

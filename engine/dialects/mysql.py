@@ -23,12 +23,14 @@ from engine.dialects.entries import (
     extremes,
     mixed,
     mixed_numbers,
+    of_numbers,
     parts,
 )
 from engine.dialects.table import COLLATED, LEGACY, LONG, OPAQUE, ROUGH, SAME, TEXTS, DialectTable, Operation
 
 _BYTES = "CAST(CONVERT({%d} USING utf8mb4) AS BINARY)"
 _SIGNS = "CONVERT({0} USING utf8mb4) COLLATE utf8mb4_bin"  # LIKE compares sign by sign, and never pads
+_DECIMAL = "CAST({0} AS DECIMAL(65,{s0}))"
 _PLAIN_PATTERN = "REPLACE({1}, '!', '!!')"
 _TYPES = {"date": "CAST(%s AS DATE)", "float": "(%s + 0e0)"}
 _PARTS = {
@@ -122,7 +124,7 @@ for _kind in COLLATED:
         ("contains", (_kind, "text")): Operation(f"(LOCATE({_BYTES % 1}, {_BYTES % 0}) > 0)"),
     }
 _NUMBERS: Entries = {
-    **{("abs", (kind,)): Operation("ABS({0})", result="", sql_type=SAME) for kind in NUMBERS},
+    **of_numbers("abs", f"ABS({_DECIMAL})"),
     **{("sign", (kind,)): Operation("SIGN({0})", result="integer", sql_type="TINYINT") for kind in NUMBERS},
     ("mod", ("integer", "integer")): Operation("MOD({0}, {1})", result=""),
     ("round", ("decimal", "integer")): Operation("ROUND({0}, {1})", result=""),
@@ -165,7 +167,7 @@ MYSQL = DialectTable(
         **mixed("text", LONG),
         **mixed_numbers(),
         # As decimals: unsigned columns refuse to go below zero, and BIGINT overflows in between.
-        **arithmetic("(CAST({0} AS DECIMAL(65,{s0})) %s CAST({1} AS DECIMAL(65,{s1})))"),
+        **arithmetic(f"({_DECIMAL} %s CAST({{1}} AS DECIMAL(65,{{s1}})))", f"(- {_DECIMAL})"),
         **_BYTEWISE,
         **_CUT,
         **_ROUGH,
