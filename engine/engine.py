@@ -33,6 +33,7 @@ from engine.planner import duckdb_sql, plan_query
 from engine.pool import PoolSettings, WorkerPool
 from engine.query import Parameter, Query, parameter_index
 from engine.scans import bind
+from engine.small_statements import is_small_statement
 from engine.statement_shape import statement_shape
 from engine.tree_key import Shape, tree_key
 from engine.worker_process import WorkerProcess
@@ -46,7 +47,8 @@ class Prepared:
     """A plan with its DuckDB statement in pieces: text, and between the texts indexes of parameters.
 
     `shape`: the caller's own statement without its literals, for run records. `names`: of the output columns.
-    `types`: as the publication promises them, None where the output is no plain column of it.
+    `types`: as the publication promises them, None where the output is no plain column of it. `small`: a worker may
+    keep DuckDB's plan of it.
     """
 
     plan: Plan
@@ -54,6 +56,7 @@ class Prepared:
     shape: str = ""
     names: tuple[str, ...] = ()
     types: tuple[str | None, ...] = ()
+    small: bool = False
 
     def statement(self, parameters: Sequence[Parameter], now: datetime | None = None) -> Statement:
         """The statement and scans with the caller's values in. `now`: the run's clock, when there are several."""
@@ -64,7 +67,16 @@ class Prepared:
         scans = bind(self.plan.scans, [p.value for p in parameters])
         # A value that could not be given to the source leaves work to DuckDB.
         direct = self.plan.direct if all(scan.exact for scan in scans) else None
-        return Statement(sql, scans, direct, self.types)
+        if not self.small:
+            return Statement(sql, scans, direct, self.types)
+        # A parameter has one type, whatever its value; the cast to the value's own stands around it.
+        given = sorted({piece for piece in self.pieces if isinstance(piece, int)})
+        kept = "".join(
+            piece if isinstance(piece, str) else f"CAST(${given.index(piece) + 1} AS VARCHAR)"
+            for piece in self.pieces
+        )
+        values = tuple(sql_literal(parameters[index].value) for index in given)
+        return Statement(sql, scans, direct, self.types, kept, values)
 
 
 class Engine:
@@ -300,6 +312,7 @@ def prepared_plan(plan: Plan) -> Prepared:
     """
     marker = f"p{secrets.token_hex(16)}_"
     select = plan.select.copy()
+    small = is_small_statement(select, plan.scans)
     for node in list(select.find_all(exp.Placeholder)):
         index = parameter_index(node)
         if index is not None:
@@ -309,7 +322,7 @@ def prepared_plan(plan: Plan) -> Prepared:
     for part in parts[1:]:
         index_text, _, rest = part.partition("_")
         pieces += [int(index_text), rest]
-    return Prepared(plan, tuple(pieces))
+    return Prepared(plan, tuple(pieces), small=small)
 
 
 def sql_literal(value: Value | None) -> str:

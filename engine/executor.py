@@ -6,7 +6,6 @@ import contextlib
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -15,8 +14,8 @@ from connectors.sdk import Connector
 from connectors.sdk.errors import ConnectorError, ScanCancelledError
 from connectors.sdk.types import arrow_type
 from engine.encoders.direct_rows import MAX_ROWS, can_write, direct_rows
-from engine.encoders.encoding import Format
-from engine.encoders.rows import rows_sql
+from engine.encoders.encoding import Encoding
+from engine.encoders.rows import is_text, rows_sql
 from engine.encoders.workbook import MAX_TEXT, TOO_LONG
 from engine.encoders.writer import Sink, Writer
 from engine.errors import (
@@ -28,7 +27,8 @@ from engine.errors import (
     QueryValueError,
     SourceError,
 )
-from engine.job import Job, Statement
+from engine.job import FEW_ROWS, Job, Statement
+from engine.kept_statements import KeptStatements
 from engine.scan_budget import ScanBudget
 from engine.scan_source import SizedSource
 from engine.scan_stream import ScanStream
@@ -40,7 +40,14 @@ BATCH_ROWS = 2_048  # one vector: a larger batch is waited for before the first 
 class Execution:
     """One run: what it has open, and how it is cancelled from another thread."""
 
-    def __init__(self, session: duckdb.DuckDBPyConnection, connectors: Mapping[str, Connector], job: Job) -> None:
+    def __init__(
+        self,
+        session: duckdb.DuckDBPyConnection,
+        connectors: Mapping[str, Connector],
+        job: Job,
+        kept: KeptStatements | None = None,
+    ) -> None:
+        """`kept`: what this session has planned already; None: every statement is planned anew."""
         self.streams: list[ScanStream] = []
         self.snapshots: dict[str, bool] = {}
         self._begun: dict[str, datetime] = {}
@@ -48,6 +55,7 @@ class Execution:
         self._session = session
         self._connectors = connectors
         self._job = job
+        self._kept = kept
         self._cancelled = threading.Event()
         self._cursor: duckdb.DuckDBPyConnection | None = None
 
@@ -80,20 +88,12 @@ class Execution:
                     raise source_error(name, error) from None
             count = None
             if job.count is not None:
-                with self._relation(job.count) as relation:
-                    counted: Any = relation.to_arrow_reader(1).read_all()
-                    count = int(counted.column(0)[0].as_py())
+                with self._answer(job.count, None) as counted:
+                    count = int(counted.read_all().column(0)[0].as_py())
             writer = Writer(job.encoding, sink, count, job.max_rows, job.max_bytes)
             if job.statement.direct is not None and can_write(job.encoding) and self._run_direct(writer):
                 return writer
-            with self._relation(job.statement) as relation:
-                types = [str(kind) for kind in relation.types]
-                _check_types(job, types)
-                if job.encoding.format not in (Format.ARROW, Format.PARQUET):
-                    cursor = self._cursor
-                    assert cursor is not None
-                    relation = cursor.sql(rows_sql(job.statement.sql, job.encoding, types))
-                reader = relation.to_arrow_reader(BATCH_ROWS)
+            with self._answer(job.statement, job.encoding) as reader:
                 writer.write(self._batches(reader), reader.schema)
             return writer
         finally:
@@ -183,17 +183,28 @@ class Execution:
             cursor.close()
 
     @contextlib.contextmanager
-    def _relation(self, statement: Statement) -> Iterator[Any]:
-        """The statement's relation on a cursor of its own; scans are stopped and everything is closed at the end."""
-        cursor = self._cursor = self._session.cursor()
+    def _answer(self, statement: Statement, encoding: Encoding | None) -> Iterator[pa.RecordBatchReader]:
+        """The statement's rows, as text where the encoding has it; at the end scans are stopped and all is closed."""
+        cursor = self._session.cursor()
         alone = len(statement.scans) == 1
         streams = [self._stream(scan, alone) for scan in statement.scans]
         self.streams += streams
         try:
+            _start_all(streams, here=self._kept is not None and statement.kept is not None)
+            whole = self._from_kept(statement, encoding, streams)
+            if whole is not None:
+                yield whole.to_reader()
+                return
+            self._cursor = cursor
             for stream in streams:
                 cursor.register(stream.scan.id, SizedSource(stream))
-            _start_all(streams)
-            yield cursor.sql(statement.sql)
+            relation = cursor.sql(statement.sql)
+            types = [str(kind) for kind in relation.types]
+            if encoding is not None:
+                _check_types(self._job, types)
+                if is_text(encoding):
+                    relation = cursor.sql(rows_sql(statement.sql, encoding, types))
+            yield relation.to_arrow_reader(BATCH_ROWS)
             self._check_streams(streams)
         except (duckdb.Error, pa.ArrowException, ConnectorError, MemoryError, OSError) as error:
             self._check_streams(streams)
@@ -205,11 +216,37 @@ class Execution:
                 stream.stop()
             # A closed cursor is what makes DuckDB stop reading; then nothing takes from the streams any more.
             cursor.close()
+            self._cursor = None
             for stream in streams:
                 if not stream.join(0.5):
                     # The driver is blocked or draining: end the statement itself.
                     self._connectors[stream.scan.connection].cancel()
                     stream.join(5.0)
+
+    def _from_kept(
+        self, statement: Statement, encoding: Encoding | None, streams: list[ScanStream]
+    ) -> pa.Table | None:
+        """The answer of a small statement by the plan that DuckDB has of it. None: it has to be planned, over the
+        rows that are here already; what fails here fails there again, and is told in the same words."""
+        if self._kept is None or statement.kept is None:
+            return None
+        gathered = all(stream.gather(FEW_ROWS) for stream in streams)
+        self._check_streams(streams)
+        if not gathered:
+            return None
+        kept = self._kept.find(statement, encoding, streams)
+        if kept is None:
+            return None
+        if encoding is not None:
+            _check_types(self._job, kept.types)
+        self._cursor = kept.cursor
+        answer = None
+        with contextlib.suppress(duckdb.Error):
+            answer = kept.run(statement.values, streams)
+        self._check_streams(streams)
+        if answer is None:
+            self._kept.leave(statement, encoding)
+        return answer
 
     def _batches(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         """The answer's batches; behind the first one the sources may be read ahead as far as the queues reach."""
@@ -246,13 +283,13 @@ def _check_types(job: Job, found: Sequence[str]) -> None:
             )
 
 
-def _start_all(streams: list[ScanStream]) -> None:
-    """Begin all scans: side by side those that wait for no keys, each other one as soon as it has its keys."""
+def _start_all(streams: list[ScanStream], here: bool) -> None:
+    """Begin all scans: side by side those that wait for no keys, each other one as soon as it has its keys.
+
+    `here`: the rows are few and all waited for, so the last of those that begin together is read in this thread.
+    """
     by_id = {stream.scan.id: stream for stream in streams}
-    waiting = [stream for stream in streams if stream.scan.keys_from]
-    for stream in streams:
-        if not stream.scan.keys_from:
-            stream.start()
+    waiting = list(streams)
     while waiting:
         waits = {stream.scan.id for stream in waiting}
         ready = [s for s in waiting if not any(keys.scan in waits for keys in s.scan.keys_from)]
@@ -264,7 +301,10 @@ def _start_all(streams: list[ScanStream]) -> None:
                     raise provider.error
                 if values is not None:
                     stream.restrict(keys, values)
-            stream.start()
+            if here and stream is ready[-1]:
+                stream.read_here(FEW_ROWS)
+            else:
+                stream.start()
             waiting.remove(stream)
 
 

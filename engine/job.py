@@ -24,15 +24,21 @@ class JobConnection:
     max_seconds: float | None = None
 
 
+FEW_ROWS = 5_000  # that the scans of a small statement are expected to give together, and held to each
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One SELECT for DuckDB over scans, values bound. `direct`: the columns of its one scan that are the answer as
-    they come, or None. `types`: what the first output columns must be, None for one of which nothing was promised."""
+    they come, or None. `types`: what the first output columns must be, None for one of which nothing was promised.
+    `kept`: of a small statement, its text with `$1`, `$2` … in place of `values`, which are literals of text."""
 
     sql: str
     scans: tuple[Scan, ...]
     direct: tuple[str, ...] | None = None
     types: tuple[str | None, ...] = ()
+    kept: str | None = None
+    values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,14 @@ def _statement_to_json(statement: Statement | None) -> dict[str, object] | None:
     if statement is None:
         return None
     scans = [scan_to_json(scan) for scan in statement.scans]
-    return {"sql": statement.sql, "scans": scans, "direct": statement.direct, "types": statement.types}
+    return {
+        "sql": statement.sql,
+        "scans": scans,
+        "direct": statement.direct,
+        "types": statement.types,
+        "kept": statement.kept,
+        "values": statement.values,
+    }
 
 
 def _statement_from_json(data: dict[str, object] | None) -> Statement | None:
@@ -118,4 +131,5 @@ def _statement_from_json(data: dict[str, object] | None) -> Statement | None:
     direct = cast("list[str] | None", data["direct"])
     bound = tuple(scan_from_json(scan) for scan in scans)
     types = tuple(cast("list[str | None]", data["types"]))
-    return Statement(str(data["sql"]), bound, None if direct is None else tuple(direct), types)
+    kept, values = cast("str | None", data["kept"]), tuple(cast("list[str]", data["values"]))
+    return Statement(str(data["sql"]), bound, None if direct is None else tuple(direct), types, kept, values)

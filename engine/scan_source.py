@@ -21,15 +21,20 @@ class SizedSource(ArrowScanSource):
 
     def __init__(self, stream: ScanStream) -> None:
         super().__init__(stream)
-        self._stream = stream
+        self._schema = stream.schema
+
+    def read_from(self, stream: ScanStream | None) -> None:
+        """Read another stream of the same columns from now on; None: nothing, until there is one again."""
+        self.obj = stream
 
     def __arrow_c_schema__(self) -> object:
-        return self._stream.schema.__arrow_c_schema__()
+        return self._schema.__arrow_c_schema__()
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        return self._stream.__arrow_c_stream__(requested_schema)
+        return self.obj.__arrow_c_stream__(requested_schema)
 
     def rows(self) -> int:
         """Counted where the scan has ended already, else what the plan expects."""
-        expected = self._stream.rows if self._stream.finished else self._stream.scan.expected_rows
+        stream: ScanStream | None = self.obj
+        expected = None if stream is None else stream.rows if stream.finished else stream.scan.expected_rows
         return UNKNOWN_ROWS if expected is None else max(1, expected)

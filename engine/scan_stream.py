@@ -71,7 +71,10 @@ class ScanStream:
         self._stopped = False
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._started = 0.0
+        self._batches: Iterator[pa.RecordBatch] | None = None
         self._readings = 0
+        self._gathered: pa.Table | None = None
 
     def start(self) -> None:
         """Begin to read the source."""
@@ -80,6 +83,16 @@ class ScanStream:
         self._thread = threading.Thread(target=self._fill, name=f"scan-{self.scan.id}", daemon=True)
         self._thread.start()
 
+    def read_here(self, most: int) -> None:
+        """Read the source in this thread, which spares two hand-overs; after `most` rows, or all that may be queued,
+        a thread reads on. A source that can't be cancelled is left to a thread from the first row on."""
+        if self._finished:
+            return
+        if self._connector is not None and self._connector.capabilities().cancel:
+            self._fill(most)
+        if not self._finished:
+            self.start()
+
     @property
     def finished(self) -> bool:
         """Whether the source has given all rows, so that `rows` is their number."""
@@ -87,6 +100,9 @@ class ScanStream:
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """DuckDB's way in, called once per scan of the relation in a plan."""
+        if self._gathered is not None:
+            whole: Any = self._gathered.to_reader()
+            return whole.__arrow_c_stream__(requested_schema)
         self._readings += 1
         if self._readings > 1:
             # DuckDB reads this relation a second time (it copied a subquery): read the source again.
@@ -124,21 +140,34 @@ class ScanStream:
         """The distinct values of a column once the source has given all rows; None when they are more than `most`,
         or too large to be kept, or none of Python's (the year 20000), or the source failed. The rows stay queued for
         DuckDB."""
-        with self._changed:
-            while not self._finished and self.rows <= most and self._queued < self._limit and not self._stopped:
-                self._changed.wait(0.05)
-                if self._cancelled.is_set():
-                    raise ScanCancelledError("the query was cancelled")
-            if not self._finished or self.error is not None or self._stopped or self.rows > most:
-                return None
-            pieces: Any = [batch.column(column) for batch in self._queue]
-            kind: Any = self.schema.field(column).type
+        if not self._all_queued(most):
+            return None
+        pieces: Any = [batch.column(column) for batch in self._queue]
+        kind: Any = self.schema.field(column).type
         distinct: Any = pa.chunked_array(pieces, kind).unique().drop_null()
         try:
             found = distinct.to_pylist()
         except (ValueError, OverflowError):
             return None
         return tuple(UUID(value) if self._is_uuid(column) else value for value in found)
+
+    def gather(self, most: int) -> bool:
+        """Whether the source has given all rows, no more than `most`: waits for that. They are then held, to be read
+        any number of times; else they stay queued, and more may come."""
+        if not self._all_queued(most):
+            return False
+        self._gathered = pa.Table.from_batches(list(self._queue), self.schema)
+        return True
+
+    def _all_queued(self, most: int) -> bool:
+        """Wait until the source has given all rows; False when they are more than `most`, or than may be queued, or
+        the source failed."""
+        with self._changed:
+            while not self._finished and self.rows <= most and self._queued < self._limit and not self._stopped:
+                self._changed.wait(0.05)
+                if self._cancelled.is_set():
+                    raise ScanCancelledError("the query was cancelled")
+            return self._finished and self.error is None and not self._stopped and self.rows <= most
 
     def open_up(self) -> None:
         """The answer has begun: from now on read ahead as far as it may be."""
@@ -212,37 +241,41 @@ class ScanStream:
     def _bounded(self, batches: Iterator[pa.RecordBatch], connector: Connector) -> Iterator[pa.RecordBatch]:
         return bounded(batches, self._budget, tables_of(self.scan), connector.cancel)
 
-    def _fill(self) -> None:
-        started = time.monotonic()
-        batches: Iterator[pa.RecordBatch] | None = None
+    def _fill(self, most: int | None = None) -> None:
+        """Queue the source's rows, to their end; with `most` until there are more, or as many as may be queued."""
+        self._started = self._started or time.monotonic()
         try:
-            batches = self._open()
-            for batch in batches:
+            self._batches = self._batches or self._open()
+            for batch in self._batches:
                 if self.seconds_to_first_row is None:
-                    self.seconds_to_first_row = time.monotonic() - started
-                if not self._put(self._checked(batch)):
+                    self.seconds_to_first_row = time.monotonic() - self._started
+                if not self._put(self._checked(batch), wait=most is None):
                     break
+                if most is not None and (self.rows > most or self._queued >= self._limit):
+                    return
         except BaseException as error:
             self.error = error
-        finally:
-            try:
-                close = getattr(batches, "close", None)
-                if close is not None:
-                    close()
-            except ConnectorError as error:
-                self.error = self.error or error
-            self.seconds = time.monotonic() - started
-            with self._changed:
-                self._finished = True
-                self._changed.notify_all()
+        self._end()
 
-    def _put(self, batch: pa.RecordBatch) -> bool:
-        """Queue a batch; False when nobody wants more."""
+    def _end(self) -> None:
+        try:
+            close = getattr(self._batches, "close", None)
+            if close is not None:
+                close()
+        except ConnectorError as error:
+            self.error = self.error or error
+        self.seconds = time.monotonic() - self._started
+        with self._changed:
+            self._finished = True
+            self._changed.notify_all()
+
+    def _put(self, batch: pa.RecordBatch, wait: bool) -> bool:
+        """Queue a batch; False when nobody wants more. `wait`: until there is room for it."""
         size = batch.nbytes
         self.rows += batch.num_rows
         self.bytes += size
         with self._changed:
-            while self._queued and self._queued + size > self._limit and not self._stopped:
+            while wait and self._queued and self._queued + size > self._limit and not self._stopped:
                 self._changed.wait()
             if self._stopped:
                 return False

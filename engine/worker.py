@@ -34,6 +34,7 @@ from engine.frames import FrameReader, data_head, event_frame
 from engine.introspection import infer_table, introspect, native_statements, read_statistics, test_connection
 from engine.isolation import arm_cpu_limit, confine_worker, limit_address_space, name_process
 from engine.job import Job, JobConnection, job_from_json
+from engine.kept_statements import KeptStatements
 
 ADDRESS_SPACE_BASE = 1024 * 1024 * 1024
 DATA_BYTES = 1024 * 1024
@@ -130,6 +131,7 @@ class Worker:
         self._control = control
         self._open = open
         self._session = open()
+        self._kept = KeptStatements(self._session)
         self._connectors = Connectors()
         self._execution: Execution | None = None
         self._running = ""
@@ -208,11 +210,12 @@ class Worker:
 
     def _run(self, job: Job, connectors: dict[str, Connector], sink: SocketSink) -> dict[str, object]:
         try:
-            return self._attempt(job, connectors, sink, self._session)
+            return self._attempt(job, connectors, sink, self._session, self._kept)
         except EngineError:
             if is_sound(self._session):
                 raise
             self._session = self._open()
+            self._kept = KeptStatements(self._session)
             if sink.sent or self._cancelled_run == job.run:
                 raise
         plain = self._open(plain=True)  # nothing of the answer has left, and reading the sources again is safe
@@ -222,9 +225,14 @@ class Worker:
             plain.close()
 
     def _attempt(
-        self, job: Job, connectors: dict[str, Connector], sink: SocketSink, session: duckdb.DuckDBPyConnection
+        self,
+        job: Job,
+        connectors: dict[str, Connector],
+        sink: SocketSink,
+        session: duckdb.DuckDBPyConnection,
+        kept: KeptStatements | None = None,
     ) -> dict[str, object]:
-        execution = self._last = Execution(session, connectors, job)
+        execution = self._last = Execution(session, connectors, job, kept)
         with self._cancelling:
             self._execution, self._running = execution, job.run
             if self._cancelled_run == job.run:

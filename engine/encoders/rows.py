@@ -7,7 +7,7 @@ that are not numbers as NaN, INF, -INF (OData JSON 4.01, 7.1), NULL as null in J
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from connectors.sdk.types import INTEGERS, decimal_parts
 from engine.encoders.encoding import Encoding, Format
@@ -17,6 +17,17 @@ from engine.encoders.workbook import row_sql
 _BARE = INTEGERS | {"BOOLEAN", "VARCHAR"}
 _BIG = {"BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT"}
 _NESTED = ("STRUCT", "MAP", "UNION", "JSON")
+
+
+def is_text(encoding: Encoding) -> bool:
+    """Whether the answer's bytes are made of rows as text, by `rows_sql`."""
+    return encoding.format not in (Format.ARROW, Format.PARQUET)
+
+
+def row_form(encoding: Encoding) -> Hashable:
+    """All of an encoding that `rows_sql` looks at: encodings that are equal in it have the same text."""
+    hidden = encoding.page.hidden if encoding.page else 0
+    return encoding.format, encoding.names, encoding.strings_for_numbers, encoding.bare, hidden
 
 
 def rows_sql(inner: str, encoding: Encoding, types: Sequence[str]) -> str:

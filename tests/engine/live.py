@@ -31,13 +31,15 @@ from engine.duckdb_session import WRONG
 from engine.encoders.encoding import Encoding, Format
 from engine.engine import Prepared, output_names, prepared_plan
 from engine.executor import Execution
-from engine.job import Job, JobConnection, job_from_json, job_to_json
+from engine.job import Job, JobConnection, Statement, job_from_json, job_to_json
+from engine.kept_statements import KeptStatement, KeptStatements
 from engine.optimizer import RULES, Rule
 from engine.parse import parse_query
 from engine.plan import Plan
 from engine.planner import plan_resolved
 from engine.query import Parameter
 from engine.resolve import resolve_workspace
+from engine.scan_stream import ScanStream
 from engine.source_tables import table_to_json
 
 SEEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -217,6 +219,19 @@ class Run:
     rows: Mapping[str, int]
 
 
+class _Counted(KeptStatements):
+    """What DuckDB has planned, and how many answers came of that."""
+
+    found = 0
+
+    def find(
+        self, statement: Statement, encoding: Encoding | None, streams: Sequence[ScanStream]
+    ) -> KeptStatement | None:
+        kept = super().find(statement, encoding, streams)
+        self.found += kept is not None
+        return kept
+
+
 class Live:
     """Connectors under a catalog, and their rows in plain DuckDB as `connection.table`.
 
@@ -235,6 +250,7 @@ class Live:
         self.plain.execute("SET GLOBAL TimeZone = 'UTC'")
         self.session = duckdb.connect()
         self.session.execute(f"SET GLOBAL TimeZone = 'UTC'; SET disabled_optimizers = '{','.join(WRONG)}'")
+        self.kept = _Counted(self.session)
         for name, connector in connectors.items():
             self.plain.execute(f'CREATE SCHEMA "{name}"')
             for part in ("facts", "dims", "parts"):
@@ -277,7 +293,7 @@ class Live:
         made = Job("run", "r", connections, prepared.statement(parameters), encoding=encoding)
         job = job_from_json(orjson.loads(orjson.dumps(job_to_json(made))))
         sink = _Bytes([])
-        execution = Execution(self.session, {n: self.connectors[n] for n in plan.connections}, job)
+        execution = Execution(self.session, {n: self.connectors[n] for n in plan.connections}, job, self.kept)
         execution.run(sink)
         rows = {stream.scan.id: stream.rows for stream in execution.streams}
         return Run(pa.ipc.open_stream(b"".join(sink.pieces)).read_all(), plan, rows)

@@ -41,6 +41,7 @@ def test_rules_change_no_answer_over_five_kinds_of_sources(block: int, federated
         assert problem is None, problem
     assert tally.refused <= BLOCK // 4
     assert tally.made + tally.keys > BLOCK // 4
+    assert tally.kept > BLOCK // 8
 
 
 def test_a_value_that_cannot_be_computed_is_an_error_with_and_without_rules(federated: Federated) -> None:
