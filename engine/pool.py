@@ -24,6 +24,7 @@ from engine.worker_process import WorkerProcess, fresh_process, start_worker
 START_TIMEOUT = 30.0
 WATCH_INTERVAL = 0.1
 PATIENCE = 1.0
+OWN_SOON = 0.2  # a tenant that has workers waits so long for one of its own before another tenant's is ended for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +243,7 @@ class WorkerPool:
         while True:
             with self._lock:
                 while not self._closed.is_set() and not self._wanted():
-                    self._lock.wait(1.0)
+                    self._lock.wait(OWN_SOON if self._waiting else 1.0)
                     self._reap()
                 if self._closed.is_set():
                     return
@@ -270,13 +271,22 @@ class WorkerPool:
     def _victim(self) -> WorkerProcess | None:
         """The idle worker that is to make place when someone waits who can't use any: the longest unused one of
         tenants for whom nobody waits, else one that its tenant must yield."""
-        if not any(self._idle_for(tenant) is None for tenant in self._starved()):
+        if not any(map(self._needs_place, self._starved())):
             return None
         idle = [w for w in self._workers if not w.busy and w.tenant is not None]
         unused = [w for w in idle if w.tenant not in self._waiting]
         yielded = [w for w in idle if w.tenant is not None and w.tenant in self._waiting]
         yielded = [w for w in yielded if self._must_yield(str(w.tenant), w)]
         return min(unused or yielded, key=lambda w: w.idle_since, default=None)
+
+    def _needs_place(self, tenant: str) -> bool:
+        """Whether a waiting tenant has no worker, or none of its own has become free in a while: they mostly do, in
+        less time than it takes to start one, and the other tenant would have to start its own again."""
+        if self._idle_for(tenant) is not None:
+            return False
+        waiter = self._eligible(tenant)
+        late = waiter is not None and waiter.since < time.monotonic() - OWN_SOON
+        return late or not self._held_by(tenant)
 
     def _reap(self) -> None:
         """Forget idle workers that died by themselves."""

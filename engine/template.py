@@ -24,6 +24,8 @@ from engine.isolation import confine_worker, die_with, name_process
 
 def prepare() -> None:
     """Import what workers need: the worker itself, and the drivers of every kind that comes with Viewloom."""
+    import pyarrow as pa
+
     from connectors.sdk.errors import DriverMissingError
     from connectors.sdk.registry import connector_type, own_kinds
     from engine import worker
@@ -32,6 +34,7 @@ def prepare() -> None:
     for kind in own_kinds():
         with contextlib.suppress(DriverMissingError):
             connector_type(kind)
+    pa.array([0])  # Arrow looks for pandas at its first array, and imports it where it is installed
     # Not looked at again by the collector: it would write to each of their pages, which are shared until then.
     gc.collect()
     gc.freeze()

@@ -95,6 +95,27 @@ def test_an_idle_worker_of_another_tenant_makes_place() -> None:
         pool.release(second, healthy=True)
 
 
+def test_a_tenant_with_a_worker_waits_for_it_a_while_before_another_tenants_is_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pool_module, "OWN_SOON", 1.5)
+    with running(workers=2) as pool:
+        mine, other = taken(pool, "a"), taken(pool, "b")
+        pool.release(other, healthy=True)
+        for _ in range(20):  # lookups of one tenant by two clients: each waits for the other's, not for a new worker
+            waiting = pool.acquire("a", small=True)
+            pool.release(mine, healthy=True)
+            assert waiting.result(1) is mine
+        long = pool.acquire("a", small=True)
+        assert has_waited(long, 0.1)
+        assert other.process.poll() is None
+        second = long.result(20)  # what runs in its own takes long: the unused one makes place
+        assert second is not mine
+        assert other.process.poll() is not None
+        pool.release(second, healthy=True)
+        pool.release(mine, healthy=True)
+
+
 def test_waiting_tenants_are_served_in_turn_and_not_by_the_length_of_their_queues() -> None:
     with running(workers=2) as pool:
         holding = [taken(pool, "a"), taken(pool, "b")]
