@@ -341,11 +341,11 @@ class Postgres(SqlConnector):
 
     def _copy(self, reading: Reading) -> Iterator[pa.RecordBatch]:
         """A large answer by COPY. Closing the generator early ends the statement and the session."""
-        config = self.config
-        begin = ["BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"]
+        config, begin = self.config, ["BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"]
         if self._snapshot is not None:
             begin.append("SET TRANSACTION SNAPSHOT " + _literal("%s", (self._snapshot,)))
         begin.append("SET LOCAL application_name = " + _literal("%s", (f"viewloom {self._run}"[:60],)))
+        begin += ["SET LOCAL enable_hashagg = off"] if reading.many_groups else []
         select = _literal(reading.statement.sql, reading.statement.parameters)
         columns = CsvColumns(reading.columns, reading.naive, self.time_zone, table=reading.table)
         with self._copying.use() as session:

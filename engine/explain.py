@@ -202,7 +202,7 @@ def _scan(plan: Plan, scan: Scan, expectations: bool) -> ScanExplained:
         table=tables_of(scan),
         columns_read=next(pruned, ""),
         columns=tuple(column.source for column in scan.columns),
-        pushed=tuple(conditions_of(scan)),
+        pushed=(*conditions_of(scan), *_hints(scan)),
         keys_from=tuple(
             f"{keys.target} in (the values of {keys.scan}.{keys.column}, if at most {keys.cap:,})"
             for keys in scan.keys_from
@@ -214,6 +214,11 @@ def _scan(plan: Plan, scan: Scan, expectations: bool) -> ScanExplained:
         expected_rows=scan.expected_rows if expectations else None,
         statement=scan.fragment.sql if scan.fragment is not None else None,
     )
+
+
+def _hints(scan: Scan) -> tuple[str, ...]:
+    """What the statement's text doesn't say."""
+    return ("many groups: they are to be sorted",) if scan.fragment is not None and scan.fragment.many_groups else ()
 
 
 def _words(scan: Scan) -> str:

@@ -43,7 +43,8 @@ class Fragment:
     `tables`: that it reads. `lookups`: output columns that take the keys of a join. `rows_read`: about how many rows
     the source goes through, None: unknown. `small`: few rows come back. `values`: how many different ones output
     columns are expected to have, where that is known. `keys_at`: None where keys may only stand around the statement.
-    `most_keys`: that its tables take well. `sorts`: output columns by which the source sorts as DuckDB does."""
+    `most_keys`: that its tables take well. `sorts`: output columns by which the source sorts as DuckDB does.
+    `many_groups`: it makes so many groups that they are better made by sorting."""
 
     sql: str
     parameters: tuple[Value | Param | list[Value] | None, ...]
@@ -56,6 +57,7 @@ class Fragment:
     keys_at: KeysAt | None = None
     most_keys: int = 10_000
     sorts: tuple[str, ...] = ()
+    many_groups: bool = False
 
     def bound(self, values: Sequence[Value | None]) -> Fragment:
         """With the caller's values in place of `Param`s. Raises ParameterValueError."""
@@ -140,6 +142,7 @@ def fragment_to_json(fragment: Fragment | None) -> dict[str, object] | None:
         "values": [list(pair) for pair in fragment.values],
         "sorts": list(fragment.sorts),
         "most_keys": fragment.most_keys,
+        "many_groups": fragment.many_groups,
         "keys_at": None if at is None else [at.place, at.parameters, at.filtered, dict(at.columns)],
     }
 
@@ -164,4 +167,5 @@ def fragment_from_json(data: dict[str, object] | None) -> Fragment | None:
         values=tuple((name, number) for name, number in cast("list[tuple[str, int]]", data["values"])),
         keys_at=None if at is None else KeysAt(*at),
         most_keys=cast(int, data["most_keys"]),
+        many_groups=bool(data["many_groups"]),
     )

@@ -234,8 +234,8 @@ class ScanStream:
         if not isinstance(connector, SqlConnector):
             raise EngineBugError(f"a {connector.kind} connection runs no fragments")
         columns = [(column.source, column.sql_type) for column in self.scan.columns]
-        expected = self.scan.expected_rows
-        rows = connector.query(fragment.sql, fragment.parameters, columns, fragment.small, expected)
+        expected, many = self.scan.expected_rows, fragment.many_groups
+        rows = connector.query(fragment.sql, fragment.parameters, columns, fragment.small, expected, many)
         return self._bounded(rows, connector)
 
     def _bounded(self, batches: Iterator[pa.RecordBatch], connector: Connector) -> Iterator[pa.RecordBatch]:

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.tpch serve|run`: keep the three sources up, and run queries of TPC-H over them."""
+"""`python -m benchmarks.tpch serve|run|groups`: keep the three sources up, run queries of TPC-H over them, group."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from types import FrameType
 
 from benchmarks.measure import progress
 from benchmarks.tpch.ask import Reference, ask, explained, rules_without
+from benchmarks.tpch.groups import costs
 from benchmarks.tpch.queries import QUERIES, query
 from benchmarks.tpch.sources import Sources, read_sources, running
 from benchmarks.tpch.workspace import opened
@@ -34,8 +35,10 @@ def main() -> int:
     one.add_argument("--explain", action="store_true", help="print the plan and what each scan cost")
     one.add_argument("--rows", action="store_true", help="print the answer's first 20 rows")
     one.add_argument("--rounds", type=int, default=1, help="run each so often; the quickest counts")
+    grouping = commands.add_parser("groups", help="what grouping costs PostgreSQL: hashed, sorted, the rows sent")
+    grouping.add_argument("--state", type=Path, required=True, help="what `serve` wrote")
     options = parser.parse_args()
-    return keep_up(options) if options.command == "serve" else run(options)
+    return {"serve": keep_up, "run": run, "groups": group}[options.command](options)
 
 
 def keep_up(options: argparse.Namespace) -> int:
@@ -52,6 +55,13 @@ def keep_up(options: argparse.Namespace) -> int:
             signal.pause()
         finally:
             options.state.unlink(missing_ok=True)
+    return 0
+
+
+def group(options: argparse.Namespace) -> int:
+    """Print a line for each measurement."""
+    for line in costs(read_sources(options.state)):
+        print(line, flush=True)
     return 0
 
 

@@ -42,6 +42,7 @@ class Reading:
 
     `naive`: columns that arrive as naive timestamps and are mapped to instants by the connection's zone.
     `natives`: the columns' types in the source's own words, where they are known. `ordered`: rows keep their order.
+    `many_groups`: it groups, and the groups are better made by sorting than in a hash table.
     """
 
     statement: Statement
@@ -52,6 +53,7 @@ class Reading:
     natives: tuple[str, ...] = ()
     ordered: bool = False
     few: bool = False
+    many_groups: bool = False
 
 
 class SqlConnector(Connector):
@@ -81,15 +83,17 @@ class SqlConnector(Connector):
         columns: Sequence[tuple[str, str]],
         small: bool = False,
         expected_rows: int | None = None,
+        many_groups: bool = False,
     ) -> Iterator[pa.RecordBatch]:
         """Run a fragment, already in the source's dialect and with its placeholders, and stream its rows.
 
-        `parameters`: values of ours, or None. `small`: at most 1,000 rows come. `expected_rows`: a hint.
+        `parameters`: values of ours, or None. `small`: at most 1,000 rows come. The rest are hints.
         """
         adapted = [None if value is None else self.dialect.adapt(cast(Value, value), ANY) for value in parameters]
         ordered = "ORDER BY" in sql.upper()
         statement, few = Statement(sql, tuple(adapted)), _are_few(expected_rows)
-        yield from self.read(Reading(statement, tuple(columns), small=small, ordered=ordered, few=few))
+        reading = Reading(statement, tuple(columns), small=small, ordered=ordered, few=few, many_groups=many_groups)
+        yield from self.read(reading)
 
     def scan(self, request: ScanRequest) -> Iterator[pa.RecordBatch]:
         table = self._checked(request)

@@ -119,13 +119,14 @@ class _Grouping:
         if not self._statement.outputs:
             raise InexactError("nothing to read")
         few: list[Term] = []
+        many = self._are_many(rows)
         if condition is not None and self._keys:
             grouped = frozenset(name for name, _ in self._keys.values())
             few = having_terms(condition, self._statement.outputs, grouped, self._statement.context)
             rows = None if rows is None else max(2, int(rows * HAVING_SHARE)) if few else rows
-        if alone and not few:
-            self._check_sending(rows)
-        scan = self._statement.scan(scan_id, self._relation.where, terms, few, rows=rows)
+        if many and alone and not few and len(self._items[0].scan.columns) <= NARROW:
+            raise InexactError("grouping would cost the source more than sending the rows")
+        scan = self._statement.scan(scan_id, self._relation.where, terms, few, rows=rows, many_groups=many)
         from_scan(select, scan_id)
         select.set("expressions", projections)
         select.set("group", None)
@@ -182,15 +183,14 @@ class _Grouping:
         if any(key <= grouped for key in keys_of(table)):
             raise InexactError("each group is one row")
 
-    def _check_sending(self, groups: int | None) -> None:
-        """Many groups of many rows of one narrow scan are made here, where statistics (no guess) say so."""
+    def _are_many(self, groups: int | None) -> bool:
+        """Whether statistics (no guess) say that many rows of one table make many groups."""
         most, rows = self._statement.dialect.most_groups, rows_joined_by_keys(self._items, self._tables)
-        if most is None or rows is None or groups is None or groups <= max(most, MANY_GROUPS * rows):
-            return
-        scan = self._items[0].scan
-        known = [values_of(self._relation.expand(key).name, self._tables[scan.id]) for key in self._keys]
-        if len(self._items) == 1 and rows > MANY_ROWS and len(scan.columns) <= NARROW and None not in known:
-            raise InexactError("grouping would cost the source more than sending the rows")
+        if most is None or rows is None or groups is None or len(self._items) > 1 or rows <= MANY_ROWS:
+            return False
+        table = self._tables[self._items[0].scan.id]
+        known = [values_of(self._relation.expand(key).name, table) for key in self._keys]
+        return None not in known and groups > max(most, MANY_GROUPS * rows)
 
     def _rows(self) -> int | None:
         rows = rows_joined_by_keys(self._items, self._tables)

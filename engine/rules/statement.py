@@ -96,6 +96,7 @@ class Statement:
         having: Sequence[Term] = (),
         *,
         rows: int | None,
+        many_groups: bool = False,
     ) -> Scan:
         """The scan that runs the statement. `where`: conditions over the items, all exact; `having`: over aggregates;
         `rows`: about how many come back. Predicates of the items' own scans are added where they can be written."""
@@ -139,6 +140,7 @@ class Statement:
             sorts=tuple(f"c{i}" for i, output in enumerate(self.outputs) if output.sorts),
             values=tuple((f"c{i}", output.values) for i, output in enumerate(self.outputs) if output.values),
             keys_at=keys_at,
+            many_groups=many_groups,
             most_keys=min(self._tables[item.scan.id].key_lookup for item in self.items),
         )
         columns = tuple(

@@ -249,6 +249,13 @@ def test_a_statement_is_ended_when_its_time_is_up(postgres_database: PostgresSer
     made.close()
 
 
+def test_many_groups_are_sorted_by_that_statement_alone(source: Postgres) -> None:
+    asked = "SELECT current_setting('enable_hashagg') AS a"
+    for many, setting in ((True, "off"), (False, "on"), (True, "off")):
+        (batch,) = source.query(asked, (), (("a", "VARCHAR"),), many_groups=many)
+        assert batch.column(0).to_pylist() == [setting]
+
+
 def test_a_session_can_write_nothing(source: Postgres) -> None:
     with pytest.raises(ConnectorError):
         list(source.query("SELECT nextval('missing')", (), (("a", "BIGINT"),)))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from engine.explain import explain_plan
 from engine.query import Parameter
+from engine.scans import scan_from_json, scan_to_json
 from tests.engine.fragment_plans import fragments, plan, reasons, rest
 
 RULE = "push_aggregates"
@@ -132,6 +134,24 @@ def test_conditions_on_one_aggregate_go_below_having_as_a_copy(having: str, push
 def test_many_groups_of_many_rows_are_made_here(sql: str, sent: bool) -> None:
     assert ("[erp.lines]" in fragments(sql)) == sent
     assert ("grouped here: grouping would cost the source more than sending the rows" in reasons(sql, RULE)) == sent
+
+
+@pytest.mark.parametrize(
+    ("sql", "many"),
+    [
+        ("SELECT order_id FROM erp.lines GROUP BY order_id HAVING sum(qty) > 300", True),
+        ("SELECT order_id FROM mes.lines GROUP BY order_id HAVING sum(qty) > 300", False),
+        ("SELECT qty FROM erp.lines GROUP BY qty HAVING sum(no) > 300", False),
+        ("SELECT no FROM erp.lines GROUP BY no HAVING sum(qty) > 300", False),  # nothing is known of it
+        ("SELECT order_id FROM erp.lines WHERE order_id = 7 GROUP BY order_id HAVING sum(qty) > 3", False),
+    ],
+)
+def test_many_groups_are_to_be_sorted_where_postgresql_makes_them(sql: str, many: bool) -> None:
+    found = plan(sql).scans[0]
+    assert found.fragment is not None and found.fragment.many_groups == many
+    assert scan_from_json(scan_to_json(found)) == found
+    (shown,) = explain_plan(plan(sql)).scans
+    assert ("many groups: they are to be sorted" in shown.pushed) == many
 
 
 def test_without_groups_there_is_nothing_to_leave_out() -> None:

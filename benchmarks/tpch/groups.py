@@ -1,0 +1,67 @@
+"""What grouping `lineitem` costs PostgreSQL: hashed as it plans itself, sorted, and the rows sent instead.
+
+Processor time of the server and its workers, from /proc: it stays what it is when others use the machine.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.tpch.sources import Sources
+
+KEYS = ("l_orderkey", "l_partkey, l_suppkey", "l_partkey", "l_suppkey", "l_shipdate")
+WORK_MEM = ("4MB", "64MB")
+
+
+def costs(sources: Sources) -> Iterator[str]:
+    """A line for each set of keys and each way."""
+    with sources.postgres.connect() as connection:
+        server = parent(connection.info.backend_pid)
+        for keys in KEYS:
+            groups = f"SELECT {keys}, sum(l_quantity) FROM lineitem GROUP BY {keys}"
+            for memory in WORK_MEM:
+                for hashed in ("on", "off"):
+                    connection.execute(f"SET work_mem = '{memory}'")
+                    connection.execute(f"SET enable_hashagg = {hashed}")
+                    seconds, size = copied(connection, groups, server)
+                    way = "as planned" if hashed == "on" else "sorted"
+                    yield f"{keys:24} {memory:5} {way:11} {seconds:6.2f} s of processor, {size / 1e6:6.1f} MB"
+            seconds, size = copied(connection, f"SELECT {keys}, l_quantity FROM lineitem", server)
+            yield f"{keys:24}       rows        {seconds:6.2f} s of processor, {size / 1e6:6.1f} MB"
+
+
+def copied(connection: Any, select: str, server: int) -> tuple[float, int]:
+    """Processor seconds of the server for one COPY, and its bytes."""
+    before = spent(server)
+    with connection.cursor().copy(f"COPY ({select}) TO STDOUT (FORMAT csv)") as copy:
+        size = sum(len(piece) for piece in copy)
+    return spent(server) - before, size
+
+
+def spent(server: int) -> float:
+    """Processor seconds of a process, its children that are there, and those that are gone."""
+    ticks = 0
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            fields = stat(int(entry.name))
+            if int(entry.name) == server:
+                ticks += sum(map(int, fields[11:15]))
+            elif fields and int(fields[1]) == server:
+                ticks += sum(map(int, fields[11:13]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def parent(pid: int) -> int:
+    """The process that started another."""
+    return int(stat(pid)[1])
+
+
+def stat(pid: int) -> list[str]:
+    """The fields of /proc/<pid>/stat behind the name; none when the process is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+    except OSError:
+        return []
