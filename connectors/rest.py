@@ -3,7 +3,7 @@
 Rows stream out of each page while it arrives. A request is tried again only until the first row of its page was
 given out. Predicates become query parameters where the configuration names one, and are evaluated here once more, so
 that an answer never depends on how the source understands its own filters, as long as it leaves out no match.
-Pages are read one after the other and are no snapshot: a source that changes meanwhile can repeat or lose rows.
+Pages are no snapshot: a source that changes while they are read can repeat or lose rows.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
@@ -24,13 +23,11 @@ import httpx
 import pyarrow as pa
 
 from connectors.parts.rest_options import RestConfig, RestTable, source_columns, tls_context, to_parameters
+from connectors.parts.rest_pages import Pages, Wanted
 from connectors.sdk.arrow_filter import filter_batch
 from connectors.sdk.capabilities import Column, ConnectionCapabilities, Support, Table
 from connectors.sdk.checks import check_request
 from connectors.sdk.columns import (
-    BATCH_BYTES,
-    FIRST_ROWS,
-    MORE_ROWS,
     BadValues,
     SourceColumn,
     batch_of,
@@ -41,8 +38,6 @@ from connectors.sdk.errors import (
     ConfigurationError,
     ConnectorError,
     ScanCancelledError,
-    SourceDataError,
-    SourceLimitError,
     SourceLoginError,
     SourcePermissionError,
     SourceProtocolError,
@@ -52,26 +47,17 @@ from connectors.sdk.errors import (
 from connectors.sdk.formats.jsonl import infer_rows
 from connectors.sdk.http import HttpClient, HttpLimits
 from connectors.sdk.http_auth import ExpiringToken, FixedHeaders, Token, basic, token_of
-from connectors.sdk.http_body import Allowance
+from connectors.sdk.http_body import PIECE_BYTES, Allowance
+from connectors.sdk.http_fetch import Fetch
 from connectors.sdk.infer import TableProposal
-from connectors.sdk.json_rows import JsonPage, json_path, value_at
-from connectors.sdk.paging import LinkHeader, NextLink, first_parameters, kept_paths, next_parameter
+from connectors.sdk.json_rows import json_path, value_at
+from connectors.sdk.paging import first_parameters
 from connectors.sdk.probe import reach, timed
 from connectors.sdk.scan import ScanRequest, TableName, comparisons
 from connectors.sdk.zones import to_instants
 
 LISTED = 1_000
 SAMPLE_ROWS = 1_000
-_SERIAL = (SourceProtocolError, SourceDataError, SourceLimitError)
-
-
-@dataclass(slots=True)
-class _Progress:
-    """How far a scan has come, for limits and messages."""
-
-    table: str
-    pages: int = 0
-    rows: int = 0
 
 
 class Rest(Connector):
@@ -185,18 +171,18 @@ class Rest(Connector):
         columns = [c for c in source_columns(options) if c.exposed in filtered.union(wanted)]
         types = {column.exposed: self._type(column) for column in columns}
         parameters = to_parameters(options, request.predicates, self.time_zone)
-        left = request.limit
-        if left == 0:
+        left = Wanted(request.limit)
+        if left.rows == 0:
             return
-        with closing(self._chunks(request.table, options, parameters, cancelled)) as chunks:
+        with closing(self._chunks(request.table, options, parameters, cancelled, left)) as chunks:
             for first, rows in chunks:
                 batch = filter_batch(self._batch(request.table, columns, rows, first), types, request.predicates)
-                batch = batch.select(wanted) if left is None else batch.select(wanted).slice(0, left)
+                batch = batch.select(wanted) if left.rows is None else batch.select(wanted).slice(0, left.rows)
                 if batch.num_rows:
                     yield batch
-                if left is not None:
-                    left -= batch.num_rows
-                    if left == 0:
+                if left.rows is not None:
+                    left.rows -= batch.num_rows
+                    if left.rows == 0:
                         return
                 if cancelled.is_set():
                     raise ScanCancelledError("the query was cancelled")
@@ -220,27 +206,11 @@ class Rest(Connector):
         options: RestTable,
         parameters: Sequence[tuple[str, str]],
         cancelled: threading.Event,
+        wanted: Wanted,
     ) -> Generator[tuple[int, list[dict[str, Any]]]]:
-        """(number of the first row, rows): bounded lists, the first one small, and a new one with each page."""
-        config, progress = self._settings, _Progress(str(name))
-        allowance = Allowance(config.total_timeout, config.max_bytes, config.max_decoded_bytes, config.max_ratio)
-        url: httpx.URL | None = self._first_url(options, parameters)
-        seen: set[str] = set()
-        while url is not None:
-            if str(url) in seen:
-                raise SourceProtocolError(
-                    f"table {progress.table!r}, page {progress.pages + 1}: the source leads to a page that was read "
-                    "already",
-                    hint="its paging never ends; check the table's 'paging'",
-                )
-            seen.add(str(url))
-            progress.pages += 1
-            if progress.pages > config.max_pages:
-                raise SourceLimitError(
-                    f"table {progress.table!r} has more than {config.max_pages} pages",
-                    hint="ask for less by a filter, raise max_pages, or check the table's 'paging'",
-                )
-            url = yield from self._page(url, options, progress, allowance, cancelled)
+        """(number of the first row, rows) of all pages; see `Pages.chunks`."""
+        pages = Pages(self._http, self._settings, options, str(name), cancelled, wanted)
+        return pages.chunks(self._first_url(options, parameters))
 
     def _first_url(self, options: RestTable, parameters: Sequence[tuple[str, str]]) -> httpx.URL:
         fixed = [*options.parameters.items(), *first_parameters(options.paging).items()]
@@ -248,68 +218,6 @@ class Rest(Connector):
             self._base.join(options.path) if options.path else self._base.copy_with(path=self._base.path.rstrip("/"))
         )
         return url.copy_with(params=httpx.QueryParams([*fixed, *parameters])) if fixed or parameters else url
-
-    def _page(
-        self,
-        url: httpx.URL,
-        options: RestTable,
-        progress: _Progress,
-        allowance: Allowance,
-        cancelled: threading.Event,
-    ) -> Generator[tuple[int, list[dict[str, Any]]], None, httpx.URL | None]:
-        """The rows of one page, tried again until its first row is out; returns where the next page is."""
-        attempt = given = 0
-        while True:
-            page: JsonPage | None = None
-            try:
-                with self._http.open(url, allowance, cancelled) as answer:
-                    page = JsonPage(answer.pieces(), json_path(options.rows), kept_paths(options.paging))
-                    rows: list[dict[str, Any]] = []
-                    before = allowance.decoded_bytes
-                    for row in page.rows():
-                        rows.append(row)
-                        most = FIRST_ROWS if progress.rows == 0 else MORE_ROWS
-                        if len(rows) >= most or before - allowance.decoded_bytes >= BATCH_BYTES:
-                            first, progress.rows = progress.rows + 1, progress.rows + len(rows)
-                            given += len(rows)
-                            yield first, rows
-                            rows, before = [], allowance.decoded_bytes
-                    first, progress.rows = progress.rows + 1, progress.rows + len(rows)
-                    if rows:
-                        given += len(rows)
-                        yield first, rows
-                    return self._following(answer.url, answer.next_link(), url, options, progress, page)
-            except _SERIAL as error:
-                count = f", behind its row {page.count}" if page is not None and page.count else ""
-                where = f"table {progress.table!r}, page {progress.pages}{count}"
-                raise type(error)(f"{where}: {error.message}", hint=error.hint, details=error.details) from None
-            except ConnectorError as error:
-                if given:
-                    raise
-                attempt += 1
-                self._http.before_retry(error, attempt, allowance, cancelled)
-
-    def _following(
-        self,
-        answered: httpx.URL,
-        link_header: str | None,
-        asked: httpx.URL,
-        options: RestTable,
-        progress: _Progress,
-        page: JsonPage,
-    ) -> httpx.URL | None:
-        paging = options.paging
-        if paging is None:
-            return None
-        if isinstance(paging, LinkHeader | NextLink):
-            link = link_header if isinstance(paging, LinkHeader) else page.beside(json_path(paging.path))
-            if link in (None, "", False):
-                return None
-            if not isinstance(link, str):
-                raise SourceProtocolError("the next link is not a string")
-            return self._http.joined(answered, link)
-        parameter = next_parameter(paging, progress.pages, progress.rows, page)
-        return None if parameter is None else asked.copy_set_param(*parameter)
 
     def retries(self) -> int:
         """Requests that were sent again."""
@@ -332,9 +240,8 @@ class Rest(Connector):
         read = next((name for name, table in self._settings.tables.items() if not table.required_filters), None)
         try:
             if read is not None:
-                with closing(
-                    self._chunks(TableName((read,)), self._settings.tables[read], (), self._cancelled)
-                ) as rows:
+                options = self._settings.tables[read]
+                with closing(self._chunks(TableName((read,)), options, (), self._cancelled, Wanted(1))) as rows:
                     next(rows, None)
             else:
                 self._ask_base()
@@ -356,11 +263,13 @@ class Rest(Connector):
         """Where no table can be read without a filter: any answer but a refusal shows that the credentials hold."""
         config = self._settings
         allowance = Allowance(config.total_timeout, config.max_bytes, config.max_decoded_bytes, config.max_ratio)
+        fetch = Fetch(self._http, self._base, PIECE_BYTES, config.total_timeout, self._cancelled)
         try:
-            with self._http.open(self._base, allowance, self._cancelled):
-                return
+            fetch.answer(allowance)
         except (SourceTableMissingError, SourceProtocolError):
             return
+        finally:
+            fetch.end()
 
     def _handshake(self, port: int) -> str:
         context = tls_context(self._settings)
@@ -381,7 +290,7 @@ class Rest(Connector):
     def infer(self, name: TableName) -> TableProposal:
         """Column types proposed from the first 1,000 rows."""
         rows: list[dict[str, Any]] = []
-        with closing(self._chunks(name, self._options(name), (), self._cancelled)) as chunks:
+        with closing(self._chunks(name, self._options(name), (), self._cancelled, Wanted(SAMPLE_ROWS))) as chunks:
             for _, more in chunks:
                 rows += more
                 if len(rows) >= SAMPLE_ROWS:

@@ -153,6 +153,7 @@ class Budgets:
             # What a connection's own budget says is never passed, so all of a query's statements count.
             return left if own is None else max(left, min(statements, own))
 
+        statements *= requests_at_once(connection)
         source = self._sources.setdefault((scope.tenant, scope.workspace, name), _Source())
         check_window(name, connection, statements, self._clock())
         self._check_breaker(name, source)
@@ -282,6 +283,12 @@ class Budgets:
                 break
 
 
+def requests_at_once(connection: Connection | None) -> int:
+    """How many statements one scan of a connection counts as: a REST connection may ask for `pages_at_once`."""
+    found = connection.config.get("pages_at_once") if connection is not None else None
+    return int(found) if isinstance(found, int | str) and str(found).isdecimal() and int(found) > 0 else 1
+
+
 def _standing(connection: Connection | None, moment: datetime) -> Standing:
     if connection is None or connection.budget == NO_BUDGET:
         return Standing(None)
@@ -298,7 +305,8 @@ def check_window(name: str, connection: Connection | None, statements: int, mome
         raise ConnectionBudgetError(
             f"the query needs {statements} statements at once on connection {name!r}; its budget allows "
             f"{found.statements}",
-            hint="join its tables in one view over one connection, ask for less, or raise the budget",
+            hint="join its tables in one view over one connection, ask for less, raise the budget, "
+            "or lower pages_at_once",
         )
     why = f" ({found.window})" if found.window else ""
     open_again = found.until.astimezone(ZoneInfo((connection.time_zone if connection else None) or "UTC"))

@@ -150,6 +150,8 @@ class RestConfig(ConnectorConfig):
     max_pages: Annotated[int, Field(ge=1)] = 10_000
     retries: Annotated[int, Field(ge=0, le=10)] = 3
     requests_per_second: Annotated[float, Field(gt=0)] | None = None
+    pages_at_once: Annotated[int, Field(ge=1, le=16)] = 1
+    ahead_bytes: Annotated[int, Field(ge=0)] = 8 << 20
     tables: dict[str, RestTable] = Field(default_factory=dict)
 
     @field_validator("base_url", "token_url")

@@ -1,4 +1,4 @@
-"""GET requests to one configured origin: streamed, capped, retried, cancellable.
+"""GET requests to one configured origin: streamed, retried, each of them ended by any thread.
 
 Credentials go to that origin only. A redirect or a next link that leads elsewhere is refused, whatever its spelling:
 the address that is compared is the parsed one that is asked.
@@ -11,32 +11,20 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar
 from typing import Any
 
 import httpx
 
-from connectors.sdk.errors import (
-    ConfigurationError,
-    ConnectorError,
-    ScanCancelledError,
-    SourceLoginError,
-    SourcePermissionError,
-    SourceProtocolError,
-    SourceTableMissingError,
-    SourceTimeoutError,
-    SourceUnavailableError,
-)
+from connectors.sdk.errors import ConnectorError, ScanCancelledError, SourceProtocolError
 from connectors.sdk.http_auth import ExpiringToken, FixedHeaders
 from connectors.sdk.http_body import Allowance, decoded, timed_pieces
+from connectors.sdk.http_errors import BusyError, check_status, explained, shown
 
 MAX_REDIRECTS = 5
-MAX_RETRY_AFTER = 60.0
-BUSY = frozenset({408, 429, 500, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -51,12 +39,43 @@ class HttpLimits:
     pace: float = 0.0
 
 
-class BusyError(SourceUnavailableError):
-    """The source asks for patience (429, 503 …); `seconds` is its Retry-After, if it sent one."""
+class Call:
+    """One request that runs in some thread, and how any other thread ends it."""
 
-    def __init__(self, message: str, seconds: float | None) -> None:
-        super().__init__(message, hint="ask less often (requests_per_second), or try again later")
-        self.seconds = seconds
+    def __init__(self, wake: Callable[[], None] = lambda: None) -> None:
+        """`wake`: called when it is ended, for who waits for it elsewhere."""
+        self.ended = threading.Event()
+        self._wake = wake
+        self._socket: socket.socket | None = None
+        self._lock = threading.Lock()
+
+    def uses(self, opened: socket.socket | None) -> None:
+        """The socket that it blocks on from now on; None: none any more."""
+        with self._lock:
+            self._socket = opened
+            if self.ended.is_set():
+                self._shut()
+
+    def end(self) -> None:
+        """Its thread wakes up from whatever it waits for, and raises ScanCancelledError."""
+        self.ended.set()
+        with self._lock:
+            self._shut()
+        self._wake()
+
+    def _shut(self) -> None:
+        if self._socket is not None:
+            with suppress(OSError):  # closed already
+                # The plain socket's shutdown: that of a TLS socket isn't made for a second thread.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+@dataclass(slots=True, eq=False)
+class _Lane:
+    """A client with one connection at most, for one request at a time, so that a request's socket is known."""
+
+    client: httpx.Client
+    socket: socket.socket | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +85,12 @@ class Answer:
     url: httpx.URL
     headers: Mapping[str, str]
     _response: httpx.Response
-    _allowance: Allowance
-    _cancelled: threading.Event
+    _ended: threading.Event
 
-    def pieces(self) -> Iterator[bytes]:
-        """The unpacked body, piece by piece; see `http_body.decoded`."""
-        with _explained(self.url, self._cancelled):
-            raw = timed_pieces(self._response.iter_raw(), self._allowance)
-            yield from decoded(raw, self.headers.get("content-encoding", ""), self._allowance)
+    def raw(self) -> Iterator[bytes]:
+        """The body as it comes over the wire, piece by piece."""
+        with explained(self.url, self._ended):
+            yield from self._response.iter_raw()
 
     def next_link(self) -> str | None:
         """The address in a `Link: <…>; rel="next"` header."""
@@ -90,16 +107,14 @@ class HttpClient:
         self._base = base
         self._auth = auth
         self._limits = limits
-        self._client = httpx.Client(
-            verify=verify,
-            trust_env=False,  # no proxy, no .netrc: the configuration says all
-            follow_redirects=False,
-            timeout=httpx.Timeout(limits.timeout, connect=limits.connect_timeout),
-            headers={"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": "viewloom"},
-        )
-        self._sockets: set[socket.socket] = set()
+        self._verify = verify
+        self._cookies = CookieJar()
+        self._idle: list[_Lane] = []
+        self._calls: set[Call] = set()
         self._lock = threading.Lock()
+        self._closed = False
         self._next_request = 0.0
+        self._held_until = 0.0
         self.retried = 0
 
     def check_origin(self, url: httpx.URL) -> None:
@@ -121,49 +136,63 @@ class HttpClient:
         return url
 
     @contextmanager
-    def open(self, url: httpx.URL, allowance: Allowance, cancelled: threading.Event) -> Iterator[Answer]:
+    def running(self, call: Call) -> Iterator[None]:
+        """While a call runs, `cancel` ends it."""
+        with self._lock:
+            self._calls.add(call)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._calls.discard(call)
+
+    @contextmanager
+    def open(self, url: httpx.URL, patience: float, call: Call) -> Iterator[Answer]:
         """Ask once (with one renewal of expired credentials) and give the answer, closed at the end.
 
-        Errors that are worth a second try are `retryable`; the caller knows whether it may ask again.
+        `patience`: seconds that the caller would wait for a source that asked for a pause. Errors that are worth a
+        second try are `retryable`; the caller knows whether it may ask again.
         """
-        with _explained(url, cancelled):
-            response = self._asked(url, allowance, cancelled)
-        try:
-            yield Answer(response.url, response.headers, response, allowance, cancelled)
-        finally:
-            response.close()
+        with self._lane(call) as lane:
+            with explained(url, call.ended):
+                pause(0.0, call.ended)
+                response = self._asked(url, patience, call, lane)
+            try:
+                yield Answer(response.url, response.headers, response, call.ended)
+            finally:
+                response.close()
 
-    def _asked(self, url: httpx.URL, allowance: Allowance, cancelled: threading.Event) -> httpx.Response:
+    def _asked(self, url: httpx.URL, patience: float, call: Call, lane: _Lane) -> httpx.Response:
         renewed = False
         for _ in range(MAX_REDIRECTS + 2):
             self.check_origin(url)
-            self._keep_pace(cancelled)
+            self._keep_pace(url, patience, call)
             credentials = self._auth.headers()
-            since = time.monotonic()
-            response = self._sent(
-                "GET", url, credentials, None, min(self._limits.timeout, allowance.seconds), cancelled
-            )
+            response = self._sent("GET", url, credentials, None, call, lane)
             try:
-                allowance.wait(since)
                 if response.status_code in _REDIRECTS and "location" in response.headers:
                     url = self.joined(url, response.headers["location"])
                 elif response.status_code == 401 and not renewed and self._auth.renew(credentials):
                     renewed = True
                 else:
-                    _check_status(response)
+                    check_status(response)
                     return response
+            except BusyError as error:
+                self._hold(error.until)
+                response.close()
+                raise
             except BaseException:
                 response.close()
                 raise
             response.close()
-        raise SourceProtocolError(f"{_shown(url)} redirects again and again")
+        raise SourceProtocolError(f"{shown(url)} redirects again and again")
 
     def post_form(self, url: httpx.URL, form: Mapping[str, str], headers: Mapping[str, str]) -> tuple[int, bytes]:
         """Status and at most 64 KB of body of one POST, for a token endpoint. Never tried again."""
-        never = threading.Event()
+        call = Call()
         allowance = Allowance(self._limits.timeout + self._limits.connect_timeout, 64 << 10, 64 << 10, 1000)
-        with _explained(url, never):
-            response = self._sent("POST", url, headers, form, self._limits.timeout, never)
+        with self.running(call), self._lane(call) as lane, explained(url, call.ended):
+            response = self._sent("POST", url, headers, form, call, lane)
             try:
                 raw = timed_pieces(response.iter_raw(), allowance)
                 body = b"".join(decoded(raw, response.headers.get("content-encoding", ""), allowance))
@@ -171,82 +200,117 @@ class HttpClient:
             finally:
                 response.close()
 
+    @contextmanager
+    def _lane(self, call: Call) -> Iterator[_Lane]:
+        """A lane that no other request uses meanwhile."""
+        with self._lock:
+            lane = self._idle.pop() if self._idle else None
+        lane = lane or self._new_lane()
+        if not call.ended.is_set():  # else its connection would be lost for nothing
+            call.uses(lane.socket)
+        try:
+            yield lane
+        finally:
+            call.uses(None)
+            with self._lock:
+                closed = self._closed
+                if not closed:
+                    self._idle.append(lane)
+            if closed:
+                lane.client.close()
+
+    def _new_lane(self) -> _Lane:
+        return _Lane(
+            httpx.Client(
+                verify=self._verify,
+                trust_env=False,  # no proxy, no .netrc: the configuration says all
+                follow_redirects=False,
+                timeout=httpx.Timeout(self._limits.timeout, connect=self._limits.connect_timeout),
+                limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
+                headers={"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": "viewloom"},
+                cookies=self._cookies,
+            )
+        )
+
     def _sent(
         self,
         method: str,
         url: httpx.URL,
         headers: Mapping[str, str],
         form: Mapping[str, str] | None,
-        timeout: float,
-        cancelled: threading.Event,
+        call: Call,
+        lane: _Lane,
     ) -> httpx.Response:
-        request = self._client.build_request(
-            method,
-            url,
-            headers=dict(headers),
-            data=form,
-            timeout=httpx.Timeout(max(timeout, 0.01), connect=self._limits.connect_timeout),
-            extensions={"trace": lambda event, info: self._watch(event, info, cancelled)},
+        def watch(event: str, info: Mapping[str, Any]) -> None:
+            # Raised only where httpcore closes the connection then: not when one was made or is closed.
+            if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+                lane.socket = info["return_value"].get_extra_info("socket")
+                call.uses(lane.socket)
+            elif event == "http11.send_request_headers.started" and call.ended.is_set():
+                raise ScanCancelledError("the query was cancelled")
+
+        request = lane.client.build_request(
+            method, url, headers=dict(headers), data=form, extensions={"trace": watch}
         )
-        return self._client.send(request, stream=True)
-
-    def _watch(self, event: str, info: Mapping[str, Any], cancelled: threading.Event) -> None:
-        """Keep each new socket, so that `cancel` can end what blocks on it.
-
-        Nothing is raised from the events of closing: httpcore would leave the connection open.
-        """
-        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
-            opened = info["return_value"].get_extra_info("socket")
-            with self._lock:
-                self._sockets = {kept for kept in self._sockets if kept.fileno() >= 0}
-                self._sockets.add(opened)
-        elif event != "http11.send_request_headers.started":
-            return
-        if cancelled.is_set():
-            raise ScanCancelledError("the query was cancelled")
+        return lane.client.send(request, stream=True)
 
     def cancel(self) -> None:
-        """End every request that runs: its thread wakes up from reading. Set the scans' event before."""
+        """End every request that runs. Set the event that the fetches were given before."""
         with self._lock:
-            sockets, self._sockets = self._sockets, set()
-        for opened in sockets:
-            try:
-                # The plain socket's shutdown: that of a TLS socket isn't made for a second thread.
-                socket.socket.shutdown(opened, socket.SHUT_RDWR)
-            except OSError:
-                continue  # already closed
+            calls = list(self._calls)
+        for call in calls:
+            call.end()
 
     def close(self) -> None:
         """Close every connection."""
-        self._client.close()
-
-    def _keep_pace(self, cancelled: threading.Event) -> None:
-        if not self._limits.pace:
-            return
         with self._lock:
-            now = time.monotonic()
-            start = max(now, self._next_request)
-            self._next_request = start + 1 / self._limits.pace
-        if start > now:
-            pause(start - now, cancelled)
+            self._closed = True
+            lanes, self._idle = self._idle, []
+        self.cancel()
+        for lane in lanes:
+            lane.client.close()
+
+    def _keep_pace(self, url: httpx.URL, patience: float, call: Call) -> None:
+        """Wait for this request's place in the pace, and for the end of a pause that the source asked for."""
+        place = -1.0
+        while True:
+            with self._lock:
+                now = time.monotonic()
+                if self._held_until - now >= patience:
+                    raise BusyError(f"{shown(url)} asked for a pause", self._held_until - now)
+                if self._limits.pace and place < max(0.0, self._held_until):
+                    place = max(now, self._next_request, self._held_until)
+                    self._next_request = place + 1 / self._limits.pace
+                wait = max(place, self._held_until) - now
+            if wait <= 0:
+                return
+            pause(wait, call.ended)
+
+    def _hold(self, until: float | None) -> None:
+        """No request begins before this moment."""
+        with self._lock:
+            self._held_until = max(self._held_until, until or 0.0)
 
     def before_retry(
         self, error: ConnectorError, attempt: int, allowance: Allowance, cancelled: threading.Event
     ) -> None:
         """Wait before the next attempt (the first retry is attempt 1), or raise the error if there may be none.
 
-        The source's own Retry-After counts, capped at 60 s; else 0.2 s, doubled each time, with jitter.
+        The source's own Retry-After counts, capped at 60 s; else 0.2 s, doubled each time, with jitter. A source that
+        is busy gets no other request meanwhile.
         """
-        asked = error.seconds if isinstance(error, BusyError) else None
+        now = time.monotonic()
+        asked = error.until if isinstance(error, BusyError) else None
         backoff = min(10.0, 0.2 * 2 ** (attempt - 1)) * random.uniform(0.5, 1.5)  # noqa: S311 (no secret)
-        seconds = min(asked, MAX_RETRY_AFTER) if asked is not None else backoff
+        seconds = max(0.0, asked - now) if asked is not None else backoff
         if not error.retryable or attempt > self._limits.retries or seconds >= allowance.seconds:
             raise error
+        if isinstance(error, BusyError):
+            self._hold(now + seconds)
         with self._lock:
             self.retried += 1
-        since = time.monotonic()
         pause(seconds, cancelled)
-        allowance.wait(since)
+        allowance.wait(now)
 
 
 def pause(seconds: float, cancelled: threading.Event) -> None:
@@ -257,80 +321,3 @@ def pause(seconds: float, cancelled: threading.Event) -> None:
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host.lower(), url.port or _DEFAULT_PORTS.get(url.scheme)
-
-
-def _shown(url: httpx.URL) -> str:
-    """An address for messages: without its query, which may hold filter values or secrets."""
-    return f"{url.scheme}://{url.netloc.decode('ascii').rpartition('@')[2]}{url.path}"
-
-
-def _check_status(response: httpx.Response) -> None:
-    status, where = response.status_code, _shown(response.url)
-    if 200 <= status < 300 and status != 204:
-        return
-    if status == 401:
-        raise SourceLoginError(f"{where} refused the credentials (401)", hint="check the connection's credentials")
-    if status in (403, 407):
-        raise SourcePermissionError(
-            f"{where} may not be read with these credentials ({status})", hint="ask its owner for the right to read"
-        )
-    if status in (404, 410):
-        raise SourceTableMissingError(f"{where} is not there ({status})", hint="check base_url and the table's path")
-    if status in BUSY:
-        raise BusyError(f"{where} answered {status}", _retry_after(response.headers.get("retry-after")))
-    raise SourceProtocolError(
-        f"{where} answered {status} where 200 is expected",
-        hint="check the table's path, parameters and filters against the source's documentation",
-    )
-
-
-def _retry_after(header: str | None) -> float | None:
-    """Seconds of a Retry-After header, which holds seconds or a date; None if it holds neither."""
-    text = (header or "").strip()
-    if text.isdecimal():
-        return float(text[:9])
-    try:
-        moment = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
-        return None
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (aware - datetime.now(UTC)).total_seconds())
-
-
-@contextmanager
-def _explained(url: httpx.URL, cancelled: threading.Event) -> Iterator[None]:
-    """httpx's errors as the SDK's; whatever went wrong after a cancellation is the cancellation."""
-    try:
-        yield
-    except ScanCancelledError:
-        raise
-    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, ConnectorError, OSError) as error:
-        if cancelled.is_set():
-            raise ScanCancelledError("the query was cancelled") from None
-        if isinstance(error, ConnectorError):
-            raise
-        raise _translated(error, _shown(url)) from None
-
-
-def _translated(error: Exception, where: str) -> ConnectorError:
-    if isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout):
-        return SourceTimeoutError(
-            f"{where} did not accept a connection in time", hint="is the host up and reachable?"
-        )
-    if isinstance(error, httpx.TimeoutException):
-        return SourceTimeoutError(
-            f"{where} did not answer in time", hint="raise the connection's timeout, or ask later"
-        )
-    if isinstance(error, httpx.ConnectError):
-        tls = isinstance(error.__cause__, ssl.SSLError) or "CERTIFICATE" in str(error) or "SSL" in str(error)
-        if tls:
-            return SourceUnavailableError(
-                f"{where}: the TLS certificate was not accepted", hint="set ca_file to the authority that signed it"
-            )
-        return SourceUnavailableError(f"{where} can't be reached", hint="check base_url, and that the source is up")
-    if isinstance(error, httpx.LocalProtocolError | httpx.InvalidURL | httpx.UnsupportedProtocol):
-        return ConfigurationError(f"{where}: the request can't be written ({type(error).__name__})")
-    return SourceUnavailableError(
-        f"{where}: the answer was cut off ({type(error).__name__})",
-        hint="the source dropped the connection; ask again",
-    )

@@ -72,7 +72,7 @@ class JsonPage:
             raise SourceProtocolError(f"there is no array at {'.'.join(self._path)!r} in the answer; {shown}")
 
     def beside(self, path: Path) -> Any:
-        """The value at a kept path, None if there is none. Call it when `rows()` is exhausted."""
+        """The value at a kept path, None if there is none; until `rows()` is exhausted, as far as it has come."""
         for length in range(len(path), 0, -1):
             if path[:length] in self._kept:
                 return value_at(self._kept[path[:length]], path[length:])

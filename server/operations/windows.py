@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from catalog.records import WorkspaceCatalog
 from engine.plan import Plan
-from server.budgets import check_window
+from server.budgets import check_window, requests_at_once
 from server.errors import SourceBusyError
 
 AT_ONCE = 4
@@ -24,7 +24,8 @@ _running = threading.BoundedSemaphore(AT_ONCE)
 def reading_sources(catalog: WorkspaceCatalog, plan: Plan) -> Iterator[None]:
     """While a plan is run. Raises SourceClosedError, ConnectionBudgetError, SourceBusyError before it is."""
     for name, count in Counter(scan.connection for scan in plan.scans).items():
-        check_window(name, catalog.connection(name), count, datetime.now(UTC))
+        connection = catalog.connection(name)
+        check_window(name, connection, count * requests_at_once(connection), datetime.now(UTC))
     if not _running.acquire(blocking=False):
         raise SourceBusyError(
             f"{AT_ONCE} previews, analyses or checks run already", hint="try again in a few seconds"

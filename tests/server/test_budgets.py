@@ -220,6 +220,24 @@ def test_a_connections_own_budget_is_never_passed() -> None:
     asyncio.run(run())
 
 
+def test_a_scan_that_reads_pages_side_by_side_counts_as_so_many_statements() -> None:
+    async def run() -> None:
+        wide = {"erp": replace(connection(statements=5)["erp"], config={"pages_at_once": 3})}
+        budgets = Budgets(BudgetSettings())
+        taken = await budgets.enter(of("x"), {"erp": 1}, connections=wide)
+        assert [mine.count for mine in taken] == [3]
+        waiting = asyncio.create_task(budgets.enter(of("y"), {"erp": 1}, connections=wide))
+        await asyncio.sleep(0.01)
+        assert budgets.waiting() == 1
+        budgets.leave(taken)
+        budgets.leave(await asyncio.wait_for(waiting, 1))
+        with pytest.raises(ConnectionBudgetError, match="needs 6 statements at once") as caught:
+            await budgets.enter(of("x"), {"erp": 2}, connections=wide)
+        assert "pages_at_once" in caught.value.hint
+
+    asyncio.run(run())
+
+
 def test_a_closed_window_refuses_before_the_source_is_touched_and_says_when_to_come_back() -> None:
     async def run() -> None:
         moment = datetime(2026, 11, 30, 18, 59, tzinfo=UTC)
