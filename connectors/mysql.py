@@ -32,7 +32,7 @@ from connectors.sdk.connector import ConnectorConfig, Stage
 from connectors.sdk.errors import ConfigurationError, ConnectorError, SourceUnavailableError
 from connectors.sdk.probe import reach, timed
 from connectors.sdk.scan import Comparison, Op, ScanRequest, SortKey, TableName, Value
-from connectors.sdk.select import SYMBOL, Dialect, SqlColumn, SqlTable, like_pattern
+from connectors.sdk.select import SYMBOL, Dialect, SqlColumn, SqlTable, behind, like_pattern
 from connectors.sdk.sessions import Sessions, has_news
 from connectors.sdk.sql import Reading, SqlConnector
 from connectors.sdk.text_rows import text_batches
@@ -112,11 +112,13 @@ def _special(name: str, column: SqlColumn, comparison: Comparison) -> tuple[str,
     """A constant that the column's character set doesn't have is an error to MySQL: the column is converted then.
 
     `utf8mb4_bin` takes more texts for equal only where they differ in blanks at the end; to LIKE those count too.
+    LIKE with an index loses rows under most collations (docs/decisions/0038): there a prefix is a range of bytes, or
+    asked for without the index.
     """
     collation, op = column.column.collation, comparison.op
     values = [value for value in comparison.values if isinstance(value, str)]
     if not collation or all(catalog.holds(collation, value) for value in values):
-        return None
+        return _prefix(name, column, values[0]) if op is Op.STARTS_WITH else None
     bytewise = "utf8mb4_nopad_bin" if column.column.binary_text else "utf8mb4_bin"
     left = f"CONVERT({name} USING utf8mb4) COLLATE {bytewise}"
     if op is Op.IN:
@@ -124,6 +126,15 @@ def _special(name: str, column: SqlColumn, comparison: Comparison) -> tuple[str,
     if op in SYMBOL:
         return f"{left} {SYMBOL[op]} %s", values
     return f"{left} LIKE %s ESCAPE '!'", [like_pattern(op, values[0])]
+
+
+def _prefix(name: str, column: SqlColumn, text: str) -> tuple[str, Sequence[object]] | None:
+    if catalog.likes_by_index(column.column.collation):
+        return None
+    end = behind(text)
+    if column.column.binary_text and column.column.collation.startswith("utf8mb4_"):
+        return (f"{name} >= %s", [text]) if end is None else (f"({name} >= %s AND {name} < %s)", [text, end])
+    return f"CONCAT({name}) LIKE %s ESCAPE '!'", [like_pattern(Op.STARTS_WITH, text)]
 
 
 DIALECT = Dialect(

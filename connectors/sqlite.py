@@ -37,7 +37,7 @@ from connectors.sdk.errors import (
 from connectors.sdk.paths import open_file, open_root
 from connectors.sdk.probe import timed
 from connectors.sdk.scan import Comparison, Op, ScanRequest, SortKey, TableName, Value
-from connectors.sdk.select import SYMBOL, Dialect, SqlColumn, SqlTable
+from connectors.sdk.select import SYMBOL, Dialect, SqlColumn, SqlTable, behind
 from connectors.sdk.sessions import Sessions
 from connectors.sdk.sql import Reading, SqlConnector
 from connectors.sdk.types import decimal_parts
@@ -107,12 +107,8 @@ def _special(name: str, column: SqlColumn, comparison: Comparison) -> tuple[str,
 
 def _starts_with(name: str, text: str) -> tuple[str, Sequence[object]]:
     """A range, because LIKE ignores case here and ends at U+0000."""
-    head = text.rstrip("\U0010ffff")
-    if not head:
-        return f"{name} >= ?", [text]
-    last = ord(head[-1]) + 1
-    behind = head[:-1] + chr(0xE000 if last == 0xD800 else last)
-    return f"({name} >= ? AND {name} < ?)", [text, behind]
+    end = behind(text)
+    return (f"{name} >= ?", [text]) if end is None else (f"({name} >= ? AND {name} < ?)", [text, end])
 
 
 def _by_day(name: str, op: Op, values: Sequence[Value]) -> tuple[str, Sequence[object]]:

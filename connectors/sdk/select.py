@@ -169,6 +169,15 @@ def like_pattern(op: Op, text: str) -> str:
     return {Op.STARTS_WITH: f"{text}%", Op.ENDS_WITH: f"%{text}", Op.CONTAINS: f"%{text}%"}[op]
 
 
+def behind(prefix: str) -> str | None:
+    """The first text, in the order of code points, behind all that start with a prefix; None when there is none."""
+    head = prefix.rstrip("\U0010ffff")
+    if not head:
+        return None
+    last = ord(head[-1]) + 1
+    return head[:-1] + chr(0xE000 if last == 0xD800 else last)
+
+
 @dataclass(frozen=True, slots=True)
 class Folded:
     """A comparison with a constant that the source can't take: decided here (`holds`, for all that isn't NULL),

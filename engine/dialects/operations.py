@@ -2,8 +2,9 @@
 
 Operations by name: eq ne lt le gt ge (comparisons), and or not, condition (a boolean as a condition), add sub mul neg
 abs sign mod round ceil floor, same (IS NOT DISTINCT FROM), like (its pattern has the escape `!`), like_plain (its
-pattern has none), starts_with ends_with contains, length left right substring substring_from concat, part_year …
-(parts of moments), trunc_year … (DATE_TRUNC), shift_year … (a moment plus so many years …), to_<family> (casts).
+pattern has none), between (from a text up to, without, another), starts_with ends_with contains, length left right
+substring substring_from concat, part_year … (parts of moments), trunc_year … (DATE_TRUNC), shift_year … (a moment and
+so many years …), to_<family> (casts).
 """
 
 from __future__ import annotations
@@ -192,9 +193,22 @@ def one_of(value: Term, items: Sequence[Term], context: Context) -> Term:
     constants = [alike([value, item], context)[1] for item in items]
     if not all(item.is_constant for item in constants):
         raise InexactError("IN of what is no constant")
-    if any(context.dialect.operations["eq", (value.family, item.family)].text != IS_EQUAL for item in constants):
+    entries = {context.dialect.operations["eq", (value.family, item.family)] for item in constants}
+    if len(entries) == 1 and len(items) > 1 and (among := next(iter(entries)).among):
+        return _among(value, constants, among, all(term.exact for term in compared))
+    if any(entry.text != IS_EQUAL for entry in entries):
         return chain("or", compared)
     left = context.dialect.collated(value.sql, value.family) if context.dialect.collated_always else value.sql
     sql = f"({left} IN ({', '.join(item.sql for item in constants)}))"
     values = (*value.values, *(v for item in constants for v in item.values))
     return Term(sql, values, CONDITION, exact=all(term.exact for term in compared))
+
+
+def _among(value: Term, items: Sequence[Term], forms: Sequence[tuple[str, str]], exact: bool) -> Term:
+    """IN once for each form: an index helps with the first, where OR of several conditions each is slower."""
+    terms = [
+        f"{left.format(value.sql)} IN ({', '.join(right.format('', item.sql) for item in items)})"
+        for left, right in forms
+    ]
+    values = (*value.values, *(v for item in items for v in item.values)) * len(forms)
+    return Term(f"({' AND '.join(terms)})", values, CONDITION, exact=exact)

@@ -53,13 +53,15 @@ class Operation:
 
     `exact`: DuckDB's answer. Else it is true of every row of which DuckDB's is true, and perhaps of others: a
     superset, for `superset_condition` only. `result`: the result's family, "" that of the first operand; `sql_type`:
-    its type in DuckDB, SAME or "" as in `Term`.
+    its type in DuckDB, SAME or "" as in `Term`. `among`: for an equality with one of several constants, what is
+    to be IN what: the value, and each constant.
     """
 
     text: str
     exact: bool = True
     result: str = CONDITION
     sql_type: str = ""
+    among: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

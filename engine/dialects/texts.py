@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 from sqlglot import exp
 
 from connectors.sdk import Value
+from connectors.sdk.select import behind
 from engine.dialects.constants import whole_number
 from engine.dialects.operations import UNTYPED, Context, InexactError, bound, chain, operation, typed_text
 from engine.dialects.table import TEXTS, Term
@@ -81,8 +83,19 @@ def _matching(value: Term, pieces: Sequence[str], context: Context) -> Term:
     if "_" in pieces and value.family == "text" and not value.ordered:
         raise InexactError("the source may not count characters as DuckDB does")
     if ("like", (value.family, "text")) in context.dialect.operations:
-        return operation("like", [value, bound("".join(pieces), "text", context)], context)
+        found = operation("like", [value, bound("".join(pieces), "text", context)], context)
+        range_ = _between(value, pieces, context)
+        return chain("and", [range_, found]) if range_ is not None else found
     return _simple(value, pieces, context)
+
+
+def _between(value: Term, pieces: Sequence[str], context: Context) -> Term | None:
+    """The range of the texts that start as a pattern does, for an index to help with."""
+    head = "".join(piece[-1] for piece in itertools.takewhile(lambda piece: piece not in ("%", "_"), pieces))
+    end = behind(head)
+    if not head or end is None or ("between", (value.family, "text", "text")) not in context.dialect.operations:
+        return None
+    return operation("between", [value, bound(head, "text", context), bound(end, "text", context)], context)
 
 
 def _simple(value: Term, pieces: Sequence[str], context: Context) -> Term:

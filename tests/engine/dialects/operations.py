@@ -65,7 +65,7 @@ def texts(name: str, operation: str, families: tuple[str, ...]) -> Iterator[str]
     first = columns[0]
     if operation in NUMBERED:
         yield from (form.replace("{0}", column) for form in NUMBERED[operation] for column in first)
-    elif operation in ("like", "pieces"):
+    elif operation in ("like", "pieces", "between"):  # of a pattern with a fixed beginning there is a range too
         for column in first:
             yield from (f"({column} LIKE {quoted(pattern)})" for pattern in PATTERNS)
             yield f"({column} NOT LIKE 'a%')"

@@ -141,6 +141,52 @@ def test_a_constant_outside_of_a_columns_character_set_is_no_error(mariadb_table
                 assert found == right if support is Support.EXACT else found >= right, (column.name, op, text)
 
 
+STARTS = ("a", "A", "a\U0001f600", "ﬁ", "ä", "\\", "a!", "\U0010ffff")
+FOLLOWED = (
+    "", "z", "\0", "\x01z", "\t", "\x1f", " ", "%", "\u0308", "\u200d", "\ud7ffz", "\ue000", "\ufffdz", "\uffff",
+    "\U00010000z", "\U0001f600z", "\U0010ffff",
+)  # fmt: skip
+LIKED = ("utf8mb4_nopad_bin", "utf8mb4_bin", "utf8mb4_general_ci", "utf8mb4_unicode_ci", "utf8mb4_uca1400_ai_ci",
+         "utf8mb4_uca1400_nopad_as_ci", "utf8mb3_bin", "utf8mb3_general_ci", "latin1_bin", "latin1_swedish_ci",
+         "utf8mb4_danish_ci", "utf8mb4_unicode_520_ci")  # fmt: skip
+
+
+def test_what_starts_with_a_text_is_found_with_an_index_too(mariadb_database: MariaDBServer) -> None:
+    there = {"host": mariadb_database.host, "user": mariadb_database.user, "password": mariadb_database.password}
+    texts = [start + behind for start in STARTS for behind in FOLLOWED] + [f"zz{number}" for number in range(400)]
+    columns = ", ".join(f"c{n} varchar(20) COLLATE {name}, KEY (c{n})" for n, name in enumerate(LIKED))
+    with mariadb_database.connect() as opened, opened.cursor() as cursor:
+        cursor.execute("SET sql_mode = ''")
+        cursor.execute(f"CREATE TABLE liked (id int PRIMARY KEY, {columns}) CHARACTER SET utf8mb4")
+        marks = ", ".join(["%s"] * (len(LIKED) + 1))
+        cursor.executemany(
+            f"INSERT IGNORE INTO liked VALUES ({marks})", [(n, *[text] * len(LIKED)) for n, text in enumerate(texts)]
+        )
+        opened.commit()
+    connector = Mysql(
+        MysqlConfig(**there, port=mariadb_database.port, database=mariadb_database.database, tls=Tls.DISABLE)
+    )
+    try:
+        table = connector.describe(TableName(("liked",)))
+        plain = rows(connector, table)
+        for column in table.columns[1:]:
+            for text in STARTS:
+                test = f"starts_with({column.name}, '{text}')"
+                right = {row[0] for row in plain.execute(f"SELECT id FROM t WHERE {test}").fetchall()}
+                request = ScanRequest(
+                    table.name, (("id", "INTEGER"),), (Comparison(column.name, Op.STARTS_WITH, (text,)),)
+                )
+                found = {i for batch in connector.scan(request) for i in batch.column(0).to_pylist()}
+                exact = column.operators[Op.STARTS_WITH] is Support.EXACT
+                assert found == right if exact else found >= right, (column.collation, test)
+                for condition in (test, f"{column.name} LIKE '{text}%'", f"{column.name} LIKE '{text}_%z'"):
+                    right = {row[0] for row in plain.execute(f"SELECT id FROM t WHERE {condition}").fetchall()}
+                    asked = through(connector, "mysql", table, condition)
+                    assert asked is not None and set(asked[0]) == right, (column.collation, condition)
+    finally:
+        connector.close()
+
+
 def test_postgresqls_texts_are_compared_as_duckdb_does(postgres_database: PostgresServer) -> None:
     with postgres_database.connect() as opened:
         opened.execute(
