@@ -10,13 +10,16 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
+from engine.trees import nodes_of
+
 SHORT_CHAIN = 8
 
 
 def balance(tree: exp.Expr) -> exp.Expr:
     """The same tree; its chains of more than 8 terms are log2(n) deep. Changes the tree in place."""
+    chains = nodes_of(tree, exp.And, exp.Or)
     for kind in (exp.And, exp.Or):
-        heads = [node for node in tree.find_all(kind) if type(node.parent) is not kind]
+        heads = [node for node in chains if type(node) is kind and type(node.parent) is not kind]
         for head in heads:
             terms = list(head.flatten(unnest=False))
             if len(terms) > SHORT_CHAIN:

@@ -88,7 +88,7 @@ def expand_stars(tree: exp.Query, catalog: WorkspaceCatalog) -> tuple[exp.Query,
     schema: dict[str, object] = {}
     originals: dict[str, exp.Table] = {}
     spellings: dict[str, str] = {}
-    for number, table in enumerate(list(tables_of(copy))):
+    for number, table in enumerate(tables_of(copy)):
         columns = _relation_columns(table, catalog)
         spellings |= {name.lower(): name for name, _ in columns}
         relation = f"r{number}"

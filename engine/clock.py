@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from sqlglot import exp
 
 from engine.query import Parameter, parameter
+from engine.trees import nodes_of
 
 CLOCK_TYPES = ("TIMESTAMP WITH TIME ZONE", "DATE")
 _NOW = frozenset({"now", "transaction_timestamp"})
@@ -17,7 +18,7 @@ _NOW = frozenset({"now", "transaction_timestamp"})
 
 def bind_clock(select: exp.Query, first: int) -> exp.Query:
     """The tree with its clock calls as parameters `first` (the instant) and `first + 1` (the date); mutated."""
-    for node in list(select.find_all(exp.CurrentTimestamp, exp.CurrentDate, exp.Anonymous)):
+    for node in nodes_of(select, exp.CurrentTimestamp, exp.CurrentDate, exp.Anonymous):
         if isinstance(node, exp.CurrentDate):
             node.replace(parameter(first + 1, CLOCK_TYPES[1]))
         elif isinstance(node, exp.CurrentTimestamp) or node.name.lower() in _NOW:

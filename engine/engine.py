@@ -36,6 +36,7 @@ from engine.scans import bind
 from engine.small_statements import is_small_statement
 from engine.statement_shape import statement_shape
 from engine.tree_key import Shape, tree_key
+from engine.trees import copied, nodes_of
 from engine.worker_process import WorkerProcess
 
 PLAN_CACHE_SIZE = 2_000
@@ -311,9 +312,9 @@ def prepared_plan(plan: Plan) -> Prepared:
     looked like a marker would otherwise be taken for one.
     """
     marker = f"p{secrets.token_hex(16)}_"
-    select = plan.select.copy()
+    select = copied(plan.select)
     small = is_small_statement(select, plan.scans)
-    for node in list(select.find_all(exp.Placeholder)):
+    for node in nodes_of(select, exp.Placeholder):
         index = parameter_index(node)
         if index is not None:
             node.replace(exp.Var(this=f"{marker}{index}_"))

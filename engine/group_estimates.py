@@ -15,6 +15,7 @@ from connectors.sdk import Table
 from engine.estimates import FANOUT, distinct_values, drawn, estimated_rows
 from engine.rules.relation import Item
 from engine.source_tables import our_names
+from engine.trees import nodes_of
 
 Origin = tuple[str, str]  # (scan, column by our name)
 
@@ -45,7 +46,7 @@ def estimated_groups(
     `equal`: at most so many values, because the column equals one of another table.
     """
     boxes = 1.0
-    columns = {(c.table, c.name) for key in keys for c in key.find_all(exp.Column)}
+    columns = {(c.table, c.name) for key in keys for c in nodes_of(key, exp.Column)}
     for item in items:
         table = tables[item.scan.id]
         own = [name for scan, name in columns if scan == item.scan.id]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from itertools import islice
 
 from connectors.sdk import Table
 from engine.errors import EngineBugError
@@ -21,6 +20,7 @@ from engine.rules.push_limit import push_limit
 from engine.rules.push_top import push_top
 from engine.rules.skip_branches import skip_branches
 from engine.scans import described
+from engine.trees import nodes
 
 Rule = Callable[[Plan, Mapping[str, Table]], Plan]
 
@@ -71,8 +71,7 @@ def optimize(
 
 
 def _is_large(plan: Plan) -> bool:
-    left = LARGE - NODES_A_SCAN * len(plan.scans)
-    return next(islice(plan.select.walk(), max(0, left), None), None) is not None
+    return len(nodes(plan.select)) > max(0, LARGE - NODES_A_SCAN * len(plan.scans))
 
 
 def with_fragments(plan: Plan, tables: Mapping[str, Table]) -> Mapping[str, Table]:

@@ -20,6 +20,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from engine.allowed import TABLE_FUNCTIONS, refused
 from engine.errors import QueryTooLargeError, SqlNotAllowedError, SqlSyntaxError
+from engine.trees import nodes
 
 MAX_BYTES = 64 * 1024
 # Parsing takes about 12 µs per token, planning what costs most up to 80 µs (`benchmarks.planning`).
@@ -71,9 +72,9 @@ def parse_query(text: str, max_bytes: int = MAX_BYTES, max_tokens: int = MAX_TOK
 
     Raises QueryTooLargeError, SqlSyntaxError (with line and column) or SqlNotAllowedError.
     """
-    _check_caps(text, max_bytes, max_tokens)
+    tokens = _tokens(text, max_bytes, max_tokens)
     try:
-        statements = [s for s in sqlglot.parse(text, dialect=Sql) if s is not None]
+        statements = [s for s in Sql().parser().parse(tokens, text) if s is not None]
     except (ParseError, TokenError) as error:
         raise _syntax_error(error) from None
     except RecursionError:
@@ -94,7 +95,7 @@ def parse_query(text: str, max_bytes: int = MAX_BYTES, max_tokens: int = MAX_TOK
 
 def check_nodes(tree: exp.Expr) -> None:
     """Refuse every node that is not on the allow-lists. Raises SqlNotAllowedError."""
-    for node in tree.walk():
+    for node in nodes(tree):
         problem = refused(node)
         if problem:
             raise SqlNotAllowedError(problem, hint="see the SQL reference for what can be used", details=_place(node))
@@ -129,7 +130,8 @@ def _check_table(node: exp.Table) -> None:
         )
 
 
-def _check_caps(text: str, max_bytes: int, max_tokens: int) -> None:
+def _tokens(text: str, max_bytes: int, max_tokens: int) -> list[Token]:
+    """A text's tokens, when they are within the caps."""
     try:
         size = len(text.encode())
     except UnicodeEncodeError as error:
@@ -149,6 +151,7 @@ def _check_caps(text: str, max_bytes: int, max_tokens: int) -> None:
     deepest = nesting(tokens)
     if deepest > MAX_DEPTH:
         raise QueryTooLargeError(f"the query is nested {deepest} levels deep", hint=f"at most {MAX_DEPTH}")
+    return tokens
 
 
 def nesting(tokens: list[Token]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -19,6 +20,7 @@ from engine.plan import Plan
 from engine.query import Query, parameter_index
 from engine.resolve import Resolved, resolve_publications, resolve_workspace
 from engine.scans import Scan
+from engine.trees import copied, nodes_of
 
 SMALL_ROWS = 1_000
 
@@ -66,7 +68,7 @@ def plan_resolved(
 
 def _check_parameters(query: Query) -> None:
     """Numbers behind the caller's own would reach the run's clock."""
-    for node in query.select.find_all(exp.Placeholder):
+    for node in nodes_of(query.select, exp.Placeholder):
         index = parameter_index(node)
         if index is None or not 0 <= index < len(query.parameters):
             raise ParameterValueError(
@@ -100,12 +102,15 @@ def _is_small(scan: Scan, table: Table) -> bool:
 
 
 def duckdb_sql(plan: Plan, select: exp.Query | None = None) -> str:
-    """The statement that a worker's DuckDB runs: the tree's own SQL, scans that need it wrapped in casts."""
-    select = (select or plan.select).copy()
+    """The statement that a worker's DuckDB runs: the tree's own SQL, scans that need it wrapped in casts.
+
+    `select`: a copy of the plan's tree to write in its place; it is used up.
+    """
+    select = select or copied(plan.select)
     casts: Mapping[str, Scan] = {
         scan.id: scan for scan in plan.scans if any(c.sql_type == "UUID" for c in scan.columns)
     }
-    for table in list(select.find_all(exp.Table)):
+    for table in nodes_of(select, exp.Table) if casts else ():
         scan = casts.get(table.name)
         if scan is not None and not table.args.get("db"):
             columns = [
@@ -120,13 +125,12 @@ def duckdb_sql(plan: Plan, select: exp.Query | None = None) -> str:
             ]
             inner = exp.select(*columns).from_(exp.to_identifier(scan.id, quoted=True))
             table.replace(exp.Subquery(this=inner, alias=table.args.get("alias"), pivots=table.args.get("pivots")))
-    for cte in select.find_all(exp.CTE):
+    uses = Counter(table.name for table in nodes_of(select, exp.Table))
+    for cte in nodes_of(select, exp.CTE):
         # A stream can be read once: a CTE that is used twice must not be inlined into two readings.
-        if cte.args.get("materialized") is None and not _recursive(cte):
-            uses = sum(1 for t in select.find_all(exp.Table) if t.name == cte.alias)
-            if uses > 1:
-                cte.set("materialized", True)
-    return select.sql(dialect="duckdb")
+        if uses[cte.alias] > 1 and cte.args.get("materialized") is None and not _recursive(cte):
+            cte.set("materialized", True)
+    return select.sql(dialect="duckdb", copy=False)
 
 
 def _recursive(cte: exp.CTE) -> bool:

@@ -23,6 +23,7 @@ from engine.conversions import convert, convertible, from_text
 from engine.moments import moved
 from engine.query import parameter_index
 from engine.scans import Param
+from engine.trees import copied
 
 Locate = Callable[[exp.Column], str | None]
 """The source's spelling of a column when it is a plain column of the scan in question, else None."""
@@ -77,8 +78,8 @@ def _convert(node: exp.Expr, table: Table, locate: Locate, types: tuple[str, ...
         same = bool(node.expression.this) is isinstance(node, exp.EQ)
         return _convert(node.this, table, locate, types, negated if same else not negated)
     if isinstance(node, exp.Between) and not node.args.get("symmetric"):
-        low = exp.GTE(this=node.this.copy(), expression=node.args["low"].copy())
-        high = exp.LTE(this=node.this.copy(), expression=node.args["high"].copy())
+        low = exp.GTE(this=copied(node.this), expression=copied(node.args["low"]))
+        high = exp.LTE(this=copied(node.this), expression=copied(node.args["high"]))
         return _convert(exp.And(this=low, expression=high), table, locate, types, negated)
     if isinstance(node, exp.And | exp.Or):
         # De Morgan holds in three-valued logic too; only truth matters to a filter.

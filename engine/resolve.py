@@ -15,8 +15,8 @@ from typing import cast
 
 from sqlglot import exp
 from sqlglot.errors import OptimizeError, SqlglotError
-from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
 from sqlglot.optimizer.qualify import qualify
+from sqlglot.schema import MappingSchema
 
 from catalog.records import WorkspaceCatalog
 from connectors.sdk import Table
@@ -26,6 +26,7 @@ from engine.errors import QueryTooLargeError, SourceError, UnknownColumnError, U
 from engine.parse import MAX_VIEW_BYTES, MAX_VIEW_TOKENS, parse_query, place
 from engine.scans import Scan, ScanColumn
 from engine.source_tables import find_table, our_names
+from engine.trees import copied, nodes, nodes_of
 
 MAX_VIEW_DEPTH = 40
 MAX_SCANS = 200
@@ -67,7 +68,7 @@ class _State:
 
     def keep_clear_of(self, tree: exp.Expr) -> None:
         """Note the names that a tree's WITHs give."""
-        self.taken |= {cte.alias for cte in tree.find_all(exp.CTE)}
+        self.taken |= {cte.alias for cte in nodes_of(tree, exp.CTE)}
 
 
 def resolve_publications(
@@ -80,7 +81,7 @@ def resolve_publications(
     state = _State(catalog, readable)
     tree = normalized(select)
     state.keep_clear_of(tree)
-    for table in list(tables_of(tree)):
+    for table in tables_of(tree):
         _replace_publication(table, state)
     try:
         return _finish(tree, state)
@@ -126,18 +127,20 @@ def resolve_workspace(select: exp.Query, catalog: WorkspaceCatalog, view: str = 
 
 def normalized(select: exp.Query) -> exp.Query:
     """A copy with every identifier in lower case, and without deep chains of AND and OR."""
-    tree = normalize_identifiers(select.copy(), dialect="duckdb")
-    for identifier in tree.find_all(exp.Identifier):
+    tree = copied(select)
+    for identifier in nodes_of(tree, exp.Identifier):
         identifier.set("this", identifier.name.lower())
     balance(tree)
     return tree
 
 
-def tables_of(tree: exp.Expr) -> Iterable[exp.Table]:
+def tables_of(tree: exp.Expr) -> list[exp.Table]:
     """Every table reference in a tree that is not a reference to one of its own CTEs, nor a table function."""
-    for table in tree.find_all(exp.Table):
-        if isinstance(table.this, exp.Identifier) and (table.args.get("db") or not _is_cte(table)):
-            yield table
+    return [
+        table
+        for table in nodes_of(tree, exp.Table)
+        if isinstance(table.this, exp.Identifier) and (table.args.get("db") or not _is_cte(table))
+    ]
 
 
 def _is_cte(table: exp.Table) -> bool:
@@ -184,7 +187,7 @@ def _replace_publication(table: exp.Table, state: _State) -> None:
 
 
 def _replace_all(tree: exp.Expr, state: _State, closure: dict[str, int], path: tuple[str, ...]) -> None:
-    for table in list(tables_of(tree)):
+    for table in tables_of(tree):
         if table.args.get("db"):
             _replace_source(table, state, top=len(path) == 1)
         else:
@@ -212,7 +215,7 @@ def _replace_view(table: exp.Table, name: str, state: _State, closure: dict[str,
     state.replaced += 1
     if state.replaced > MAX_VIEWS:
         raise QueryTooLargeError(f"the query uses views more than {MAX_VIEWS} times, those below views included")
-    inner = _view_tree(view.expanded_sql).copy()
+    inner = copied(_view_tree(view.expanded_sql))
     state.keep_clear_of(inner)
     _replace_all(inner, state, closure, (*path, key))
     subquery = exp.Subquery(this=inner, alias=_alias(table))
@@ -278,7 +281,7 @@ def spelled(catalog: WorkspaceCatalog, view: str) -> str:
 def _alias(table: exp.Table) -> exp.TableAlias:
     alias = table.args.get("alias")
     if isinstance(alias, exp.TableAlias) and alias.this:
-        return alias.copy()
+        return copied(alias)
     columns = alias.columns if isinstance(alias, exp.TableAlias) else []
     return exp.TableAlias(this=exp.to_identifier(table.name, quoted=True), columns=columns)
 
@@ -286,17 +289,20 @@ def _alias(table: exp.Table) -> exp.TableAlias:
 def _finish(tree: exp.Query, state: _State) -> Resolved:
     schema: dict[str, object] = {s.id: {c.name: c.sql_type for c in s.columns} for s in state.scans}
     try:
-        tree = qualify(tree, dialect="duckdb", schema=schema, quote_identifiers=True, identify=True)
+        names = MappingSchema(schema, dialect="duckdb", normalize=False)  # all are in lower case
+        tree = qualify(tree, dialect="duckdb", schema=names)
     except OptimizeError as error:
         raise _column_error(error, tree, schema) from None
     except SqlglotError as error:
         raise UnknownColumnError(str(error)) from None
     except RecursionError:
         raise QueryTooLargeError("the query is nested too deeply") from None
-    for whole in tree.find_all(exp.TableColumn):
-        raise UnknownColumnError(
-            f"{whole.name!r} is a table, not a column", hint=f"name its columns, or {whole.name}.* for all of them"
-        )
+    for node in nodes(tree):
+        if isinstance(node, exp.TableColumn):
+            raise UnknownColumnError(
+                f"{node.name!r} is a table, not a column", hint=f"name its columns, or {node.name}.* for all of them"
+            )
+        node._meta = None  # where it stood in the text: of no use from here on, and copied with each copy
     return Resolved(
         tree,
         tuple(state.scans),

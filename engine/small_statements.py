@@ -12,6 +12,7 @@ from sqlglot import exp
 from engine.job import FEW_ROWS
 from engine.query import parameter_index
 from engine.scans import Scan
+from engine.trees import nodes_of
 
 _COMPARED = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.In, exp.Between, exp.Limit, exp.Offset)
 
@@ -21,7 +22,7 @@ def is_small_statement(select: exp.Query, scans: Sequence[Scan]) -> bool:
     expected = [scan.expected_rows for scan in scans]
     if not scans or any(rows is None for rows in expected) or sum(rows or 0 for rows in expected) > FEW_ROWS:
         return False
-    return all(_is_compared(node) for node in select.find_all(exp.Placeholder) if parameter_index(node) is not None)
+    return all(_is_compared(node) for node in nodes_of(select, exp.Placeholder) if parameter_index(node) is not None)
 
 
 def _is_compared(placeholder: exp.Placeholder) -> bool:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from engine.trees import copied, nodes_of
+
 # A path into JSON is written as a string, and may hold one.
 _VALUES = (
     exp.Literal, exp.HexString, exp.BitString, exp.ByteString, exp.RawString, exp.National, exp.JSONPath,
@@ -24,10 +26,9 @@ _UNITS = frozenset(
 
 def statement_shape(tree: exp.Expr) -> str:
     """The SQL of a tree with `?` for every value; the tree is left as it is."""
-    return tree.transform(_without_value).sql(dialect="duckdb", comments=False)
-
-
-def _without_value(node: exp.Expr) -> exp.Expr:
-    if isinstance(node, _VALUES) or (isinstance(node, exp.Var) and node.name.upper() not in _UNITS):
-        return exp.Placeholder()
-    return node
+    holder = exp.Paren(this=copied(tree))
+    for node in nodes_of(holder, exp.Var, *_VALUES):
+        if not isinstance(node, exp.Var) or node.name.upper() not in _UNITS:
+            node.replace(exp.Placeholder())
+    shape: exp.Expr = holder.this.pop()
+    return shape.sql(dialect="duckdb", comments=False, copy=False)

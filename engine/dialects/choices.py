@@ -10,6 +10,7 @@ from sqlglot import exp
 from engine.dialects.entries import MOMENTS, NUMBERS
 from engine.dialects.operations import NULL, UNTYPED, Context, InexactError, operation, typed_text
 from engine.dialects.table import TEXTS, Term
+from engine.trees import copied
 
 Render = Callable[[exp.Expr, Context], Term]
 _NOTHING = Term("NULL", (), NULL, is_constant=True)
@@ -21,7 +22,7 @@ def case(node: exp.Case, context: Context, render: Render, condition: Render) ->
     for branch in node.args["ifs"]:
         when = branch.this
         if node.this is not None:
-            when = exp.EQ(this=node.this.copy(), expression=when.copy())
+            when = exp.EQ(this=copied(node.this), expression=copied(when))
         test = condition(when, context)
         if not test.exact:
             raise InexactError("CASE over a condition that is true of too many rows")

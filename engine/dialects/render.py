@@ -23,6 +23,7 @@ from engine.dialects.operations import Context as Context
 from engine.dialects.operations import InexactError as InexactError
 from engine.dialects.operations import alike, chain, is_null, one_of, operation
 from engine.dialects.table import CONDITION, Term
+from engine.trees import copied
 
 _BINARY: dict[type[exp.Expr], str] = {
     **{exp.EQ: "eq", exp.NEQ: "ne", exp.LT: "lt", exp.LTE: "le", exp.GT: "gt", exp.GTE: "ge"},
@@ -93,7 +94,7 @@ def _without_not(node: exp.Expr) -> exp.Expr:
         return inner.unnest() if isinstance(inner, exp.Paren) else inner
     if not isinstance(below, exp.And | exp.Or):
         return node
-    terms = [exp.Not(this=exp.Paren(this=term.copy())) for term in below.flatten()]
+    terms = [exp.Not(this=exp.Paren(this=copied(term))) for term in below.flatten()]
     return exp.or_(*terms, copy=False) if isinstance(below, exp.And) else exp.and_(*terms, copy=False)
 
 
@@ -155,7 +156,7 @@ def _value_of(node: exp.Expr, context: Context) -> Term | None:
     if isinstance(node, exp.Case):
         return choices.case(node, context, render, condition)
     if isinstance(node, exp.If):
-        return choices.case(exp.Case(ifs=[node.copy()], default=node.args.get("false")), context, render, condition)
+        return choices.case(exp.Case(ifs=[copied(node)], default=node.args.get("false")), context, render, condition)
     if isinstance(node, exp.Coalesce) and not isinstance(node.this, exp.Star):
         return choices.coalesce([render(item, context) for item in (node.this, *node.expressions)], context)
     if isinstance(node, exp.Nullif):

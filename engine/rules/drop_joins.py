@@ -20,15 +20,16 @@ from engine.rules.rewrite import drop_unread
 from engine.rules.scopes import joins_are_plain, scopes, sources_of
 from engine.rules.single_match import matches_once
 from engine.rules.statement import used_scans
+from engine.trees import copied, nodes_of
 
 MOST_ROUNDS = 8
 
 
 def drop_joins(plan: Plan, tables: Mapping[str, Table]) -> Plan:
     """LEFT JOINs that change nothing leave the tree, and their scans the plan."""
-    if not any(str(join.args.get("side") or "").upper() == "LEFT" for join in plan.select.find_all(exp.Join)):
+    if not any(str(join.args.get("side") or "").upper() == "LEFT" for join in nodes_of(plan.select, exp.Join)):
         return plan
-    select, dropped = plan.select.copy(), False
+    select, dropped = copied(plan.select), False
     for _ in range(MOST_ROUNDS):
         select = pushdown_projections(select)
         changes = [_drop(scope, tables) for scope in reversed(scopes(select))]  # each of them, so no generator

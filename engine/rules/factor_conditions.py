@@ -15,14 +15,15 @@ from connectors.sdk import Table
 from engine.balanced import conjunction, disjunction
 from engine.plan import Plan
 from engine.predicates import conjuncts
+from engine.trees import copied, has_any, nodes_of
 
 
 def factor_conditions(plan: Plan, tables: Mapping[str, Table]) -> Plan:
     """Every OR whose branches share terms becomes an AND of these and an OR of the rest."""
-    if plan.select.find(exp.Or) is None:
+    if not has_any(plan.select, exp.Or):
         return plan
-    select = plan.select.copy()
-    heads = [node for node in select.find_all(exp.Or) if not isinstance(node.parent, exp.Or)]
+    select = copied(plan.select)
+    heads = [node for node in nodes_of(select, exp.Or) if not isinstance(node.parent, exp.Or)]
     changed = False
     for head in reversed(heads):  # the innermost first
         found = _factored(list(head.flatten()))
@@ -35,7 +36,7 @@ def factor_conditions(plan: Plan, tables: Mapping[str, Table]) -> Plan:
 def _factored(branches: Sequence[exp.Expr]) -> exp.Expr | None:
     """The terms that all branches share, and an OR of what is left of each; None when they share none."""
     terms = [conjuncts(branch) for branch in branches]
-    shared = [term for term in terms[0] if term.find(exp.Query) is None]
+    shared = [term for term in terms[0] if not has_any(term, exp.Query)]
     for other in terms[1:]:
         have = set(other)
         shared = [term for term in shared if term in have]

@@ -30,6 +30,7 @@ from engine.rules.push_filters import null_supplied
 from engine.rules.relation import Item, Reader, Relation, in_order
 from engine.rules.scopes import column_origin, is_aggregate, joins_are_plain, scopes, sources_of
 from engine.rules.statement import Statement
+from engine.trees import copied, has_any, nodes_of
 
 WORTH_ROWS = 1_000  # fewer rows are read as they are
 MOST_TRIES = 8  # each copies the tree
@@ -44,7 +45,7 @@ def group_below_joins(plan: Plan, tables: Mapping[str, Table]) -> Plan:
     """Each SELECT that groups a join of several sources groups first at the source where it can."""
     if len(plan.scans) < 2 or not any(scan.dialect and scan.fragment is None for scan in plan.scans):
         return plan
-    if plan.select.find(exp.AggFunc, exp.Group, exp.Distinct) is None or plan.select.find(exp.Join) is None:
+    if not has_any(plan.select, exp.AggFunc, exp.Group, exp.Distinct) or not has_any(plan.select, exp.Join):
         return plan
     position, tries, current = 0, MOST_TRIES, scopes(plan.select)
     while position < len(current) and tries > 0:
@@ -63,10 +64,10 @@ def _rewritten(
 ) -> Plan | None:
     """The plan with one SELECT rewritten, or None."""
     for names in several:
-        select = plan.select.copy()
-        copied = scopes(select)
+        select = copied(plan.select)
+        current = scopes(select)
         try:
-            found = _Grouping(copied[position], Reader(plan.scans, tables, copied), tables, plan, names).rewrite()
+            found = _Grouping(current[position], Reader(plan.scans, tables, current), tables, plan, names).rewrite()
         except InexactError:
             continue
         pushed = push_aggregates(replace(plan, select=select), tables)
@@ -100,12 +101,12 @@ def groups_once(scope: Scope) -> bool:
         return False
     if distinct is not None and distinct.args.get("on"):
         return False
-    if select.find(exp.Rand, exp.Uuid):
+    if has_any(select, exp.Rand, exp.Uuid):
         return False  # drawn anew for each row
-    nodes = [node for part in own_parts(select) for node in own_nodes(part)]
-    if any(isinstance(node, exp.Window | exp.Unnest | exp.Explode | exp.Filter | exp.WithinGroup) for node in nodes):
+    own = [node for part in own_parts(select) for node in own_nodes(part)]
+    if any(isinstance(node, exp.Window | exp.Unnest | exp.Explode | exp.Filter | exp.WithinGroup) for node in own):
         return False
-    return group is not None or distinct is not None or any(is_aggregate(node) for node in nodes)
+    return group is not None or distinct is not None or any(is_aggregate(node) for node in own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ class _Grouping:
         columns = [c for c in self._own_columns() if c.table in self._names]
         if any(self._is_hidden(column) for column in columns):
             raise InexactError("a subquery has a source of the same name")
-        keys = {(c.table, c.name): c.copy() for c in columns}
+        keys = {(c.table, c.name): copied(c) for c in columns}
         if not keys:
             raise InexactError("nothing joins it with the others")
         self._check_worth(items, list(keys.values()), partials, before)
@@ -168,7 +169,7 @@ class _Grouping:
                 *[exp.alias_(node, name, quoted=True) for name, node in partials.inner.items()],
             ],
             where=exp.Where(this=exp.and_(*inside, copy=False)) if inside else None,
-            group=exp.Group(expressions=[column.copy() for column in keys.values()]),
+            group=exp.Group(expressions=[copied(column) for column in keys.values()]),
         )
         self._place(inner)
         words = ", ".join(str(item.scan.table) for item in items)
@@ -239,8 +240,8 @@ class _Grouping:
         return kept
 
     def _is_own(self, term: exp.Expr) -> bool:
-        owners = {column.table for column in term.find_all(exp.Column)}
-        if not owners or not owners <= self._names or term.find(exp.Query):
+        owners = {column.table for column in nodes_of(term, exp.Column)}
+        if not owners or not owners <= self._names or has_any(term, exp.Query):
             return False
         try:
             condition(self._relation.expand(term), self._statement.context)
@@ -319,14 +320,14 @@ class _Grouping:
 
 def free_alias(tree: exp.Expr, plan: Plan) -> str:
     """A name for a derived table that no scan, CTE or alias of a tree has."""
-    taken = {scan.id for scan in plan.scans} | {alias.name for alias in tree.find_all(exp.TableAlias)}
+    taken = {scan.id for scan in plan.scans} | {alias.name for alias in nodes_of(tree, exp.TableAlias)}
     return next(name for name in (f"g{number}" for number in range(len(taken) + 1)) if name not in taken)
 
 
 def _reads_fragment(plan: Plan, found: _Found) -> bool:
     """Whether the derived table reads a fragment of all its scans."""
     fragments = {scan.id for scan in plan.scans if scan.fragment is not None}
-    for subquery in plan.select.find_all(exp.Subquery):
+    for subquery in nodes_of(plan.select, exp.Subquery):
         if subquery.alias == found.alias and isinstance(subquery.this, exp.Select):
             from_ = subquery.this.args["from_"].this
             return isinstance(from_, exp.Table) and from_.name in fragments

@@ -26,6 +26,7 @@ from engine.rules.push_aggregates import push_aggregates
 from engine.rules.relation import Reader, in_order
 from engine.rules.rewrite import drop_unread
 from engine.rules.scopes import inner_selects, is_recursive, referenced_once, scan_of, scopes, sources_of
+from engine.trees import copied, has_any, nodes, nodes_of
 
 MOST_BRANCHES = 64
 _PLAIN = ("group", "having", "qualify", "distinct", "windows", "laterals", "pivots", "sample", "limit", "offset")
@@ -35,9 +36,9 @@ def group_below_unions(plan: Plan, tables: Mapping[str, Table]) -> Plan:
     """Each SELECT that groups a UNION ALL of several sources groups each branch first."""
     if len(plan.scans) < 2 or not any(scan.dialect and scan.fragment is None for scan in plan.scans):
         return plan
-    if plan.select.find(exp.Union) is None or plan.select.find(exp.AggFunc, exp.Group, exp.Distinct) is None:
+    if not has_any(plan.select, exp.Union) or not has_any(plan.select, exp.AggFunc, exp.Group, exp.Distinct):
         return plan
-    select = plan.select.copy()
+    select = copied(plan.select)
     notes = []
     for scope in scopes(select):
         union = _union(scope)
@@ -78,10 +79,8 @@ def _is_plain_union(node: exp.Expr) -> bool:
         return not more and _is_plain_union(node.this) and _is_plain_union(node.expression)
     if not isinstance(node, exp.Select) or any(node.args.get(name) for name in (*_PLAIN, "with_", "order")):
         return False
-    nodes = [part for projection in node.selects for part in projection.walk()]
-    return not any(
-        isinstance(part, exp.AggFunc | exp.Window | exp.Query | exp.Unnest | exp.Explode) for part in nodes
-    )
+    own = [part for projection in node.selects for part in nodes(projection)]
+    return not any(isinstance(part, exp.AggFunc | exp.Window | exp.Query | exp.Unnest | exp.Explode) for part in own)
 
 
 class _Rewriting:
@@ -107,16 +106,16 @@ class _Rewriting:
         """Rewrite the tree; the scans of the branches. InexactError, and then it is as it was."""
         if len(self._arms) > MOST_BRANCHES or not referenced_once(self._union, scopes(self._tree)):
             raise InexactError("a union that is read twice, or of many branches")
-        select = self._select.copy()
+        select = copied(self._select)
         columns = self._columns(select)
         kinds = {name: self._kind(name) for name in {column.name for column in columns}}
         alias = free_alias(self._tree, self._plan)
         inside, outside = list[exp.Expr](), list[exp.Expr]()
         where = select.args.get("where")
         for term in conjuncts(where.this if where else None):
-            own = list(term.find_all(exp.Column))
+            own = nodes_of(term, exp.Column)
             plain = own and all(c.table == self._name and kinds[c.name] != "constant" for c in own)
-            (inside if plain and not term.find(exp.Query) else outside).append(term)
+            (inside if plain and not has_any(term, exp.Query) else outside).append(term)
         select.set("where", exp.Where(this=exp.and_(*outside, copy=False)) if outside else None)
         partials = Partials(alias, {self._name})
         for node in aggregates(select):
@@ -139,10 +138,10 @@ class _Rewriting:
     def _columns(self, select: exp.Select) -> list[exp.Column]:
         """The union's columns that the SELECT uses. InexactError where a subquery may mean its own."""
         node = select.args["from_"].this
-        nodes = [n for n in select.walk(prune=lambda n: n is node) if n is not select and n is not node]
-        if any(isinstance(n, exp.Query) for n in nodes):
+        own = [n for n in select.walk(prune=lambda n: n is node) if n is not select and n is not node]
+        if any(isinstance(n, exp.Query) for n in own):
             raise InexactError("a subquery beside the union")
-        return [n for n in nodes if isinstance(n, exp.Column) and n.table == self._name]
+        return [n for n in own if isinstance(n, exp.Column) and n.table == self._name]
 
     def _kind(self, name: str) -> str:
         """ "constant" for a column that is one in some branch, else its type in all of them. InexactError."""
@@ -200,26 +199,26 @@ class _Rewriting:
             raise InexactError("grouping would cost the sources more than sending the rows")
 
     def _branch(self, arm: Scope, keys: Mapping[str, str], partials: Partials, inside: list[exp.Expr]) -> exp.Select:
-        inner = cast(exp.Select, arm.expression).copy()
+        inner = copied(cast(exp.Select, arm.expression))
         projections = [p.this if isinstance(p, exp.Alias) else p for p in inner.selects]
-        named = [exp.alias_(p.copy(), name, quoted=True) for p, name in zip(projections, self._names, strict=True)]
+        named = [exp.alias_(copied(p), name, quoted=True) for p, name in zip(projections, self._names, strict=True)]
         inner.set("expressions", named)
         shown, group = list[exp.Expr](), list[exp.Expr]()
         for name, key in keys.items():
             value = self._value(arm, name)
             column: exp.Expr = exp.column(quoted(name), table=quoted(self._name))
             if isinstance(value, exp.Literal):
-                column = value.copy()
+                column = copied(value)
             else:
-                group.append(column.copy())
+                group.append(copied(column))
             shown.append(exp.alias_(column, key, quoted=True))
-        shown += [exp.alias_(node.copy(), name, quoted=True) for name, node in partials.inner.items()]
+        shown += [exp.alias_(copied(node), name, quoted=True) for name, node in partials.inner.items()]
         # Without keys there is a row for no rows: not so in the union.
         none = exp.GT(this=exp.Count(this=exp.Star(), big_int=True), expression=exp.Literal.number(0))
         return exp.Select(
             expressions=shown,
             from_=exp.From(this=exp.Subquery(this=inner, alias=exp.TableAlias(this=quoted(self._name)))),
-            where=exp.Where(this=exp.and_(*[t.copy() for t in inside], copy=False)) if inside else None,
+            where=exp.Where(this=exp.and_(*[copied(t) for t in inside], copy=False)) if inside else None,
             group=exp.Group(expressions=group) if group else None,
             having=None if group else exp.Having(this=none),
         )

@@ -12,6 +12,7 @@ from connectors.sdk import Table
 from engine.dialects.render import InexactError
 from engine.predicates import conjuncts
 from engine.rules.relation import MOST_TABLES, Reader, Relation, covered
+from engine.trees import nodes_of
 
 
 def own_parts(select: exp.Select) -> list[exp.Expr]:
@@ -50,7 +51,7 @@ def candidates(scope: Scope, reader: Reader, tables: Mapping[str, Table]) -> lis
                 continue
             if len({item.scan.connection for item in piece.items}) == 1:
                 pieces[node.alias_or_name] = piece
-    wanted = {c.table for a in aggregates(select) if not is_indifferent(a) for c in a.find_all(exp.Column)}
+    wanted = {c.table for a in aggregates(select) if not is_indifferent(a) for c in nodes_of(a, exp.Column)}
     found: list[tuple[str, ...]] = []
     for name, piece in pieces.items():
         connection = piece.items[0].scan.connection
@@ -82,7 +83,7 @@ def _grown(name: str, pieces: Mapping[str, Relation], scope: Scope, tables: Mapp
     for piece in pieces.values():
         relation.outputs |= piece.outputs
     for term in terms:
-        if isinstance(term, exp.EQ) and {c.table for c in term.find_all(exp.Column)} <= pieces.keys():
+        if isinstance(term, exp.EQ) and {c.table for c in nodes_of(term, exp.Column)} <= pieces.keys():
             exact.append(relation.expand(term))
     chosen, have = [name], {item.scan.id for item in pieces[name].items}
     grown = True

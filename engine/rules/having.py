@@ -17,6 +17,7 @@ from engine.dialects.render import Context, InexactError, condition
 from engine.dialects.table import Term
 from engine.predicates import conjuncts
 from engine.rules.statement import Output
+from engine.trees import copied, has_any, nodes_of
 
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Between)
 _COMPARED = frozenset({"integer", "decimal", "date"})
@@ -47,10 +48,10 @@ def having_terms(having: exp.Expr, outputs: Sequence[Output], keys: frozenset[st
 
 def _bare(term: exp.Expr) -> exp.Expr | None:
     """A comparison of one output column with constants, without what makes DuckDB's type of it; None for others."""
-    copy = term.copy()
+    copy = copied(term)
     while isinstance(copy, exp.Paren):
         copy = copy.this
-    if not isinstance(copy, _COMPARISONS) or copy.find(exp.Query) or len(list(copy.find_all(exp.Column))) != 1:
+    if not isinstance(copy, _COMPARISONS) or has_any(copy, exp.Query) or len(nodes_of(copy, exp.Column)) != 1:
         return None
     for name in ("this", "expression"):
         side = copy.args.get(name)

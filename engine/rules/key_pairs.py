@@ -29,6 +29,7 @@ from engine.rules.scopes import (
     passes_filters,
     sources_of,
 )
+from engine.trees import nodes
 
 Place = tuple[Scope, exp.Column]
 Pair = tuple[str, str, str, str]
@@ -153,4 +154,4 @@ def _gives_rows_for_no_rows(query: exp.Select) -> bool:
         special = any(group.args.get(name) for name in _MANY_GROUPS)
         return special or not any(isinstance(key, exp.Column) for key in group.expressions)
     parts = [*query.selects, query.args.get("having")]
-    return any(is_aggregate(node) for part in parts if part is not None for node in part.walk())
+    return any(is_aggregate(node) for part in parts if part is not None for node in nodes(part))

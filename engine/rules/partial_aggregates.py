@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from engine.dialects.render import InexactError
+from engine.trees import copied, has_any, nodes_of
 
 
 def quoted(name: str) -> exp.Identifier:
@@ -40,29 +41,29 @@ class Partials:
     def _made(self, node: exp.AggFunc) -> exp.Expr | None:
         if isinstance(node.parent, exp.Filter | exp.WithinGroup | exp.IgnoreNulls | exp.RespectNulls | exp.Window):
             raise InexactError("an aggregate with more words")
-        if node.find(exp.Query) or any(v for k, v in node.args.items() if k not in ("this", "big_int") and v):
+        if has_any(node, exp.Query) or any(v for k, v in node.args.items() if k not in ("this", "big_int") and v):
             raise InexactError("an aggregate with several arguments")
         operand = node.this
         if isinstance(operand, exp.Distinct):
             return None  # how often a value comes doesn't matter; the columns are keys
-        owners = {column.table for column in node.find_all(exp.Column)}
+        owners = {column.table for column in nodes_of(node, exp.Column)}
         own = bool(owners) and owners <= set(self.names)
         if isinstance(node, exp.Min | exp.Max):
-            return type(node)(this=self._part(type(node)(this=operand.copy()))) if own else None
+            return type(node)(this=self._part(type(node)(this=copied(operand)))) if own else None
         if isinstance(node, exp.Count):
             if operand is None or isinstance(operand, exp.Star | exp.Literal):
                 return self._count(self._rows())
             if own:
-                return self._count(self._part(exp.Count(this=self._strict(operand).copy())))
+                return self._count(self._part(exp.Count(this=copied(self._strict(operand)))))
             here = exp.Case(ifs=[exp.If(this=_is_not_null(operand), true=self._rows())])
             return self._count(here)
         if isinstance(node, exp.Sum):
             return exp.Sum(
-                this=self._part(exp.Sum(this=self._strict(operand).copy())) if own else self._case(operand)
+                this=self._part(exp.Sum(this=copied(self._strict(operand)))) if own else self._case(operand)
             )
         if isinstance(node, exp.Avg) and own:
-            total = exp.Sum(this=self._part(exp.Sum(this=self._strict(operand).copy())))
-            number = exp.Sum(this=self._part(exp.Count(this=operand.copy())))
+            total = exp.Sum(this=self._part(exp.Sum(this=copied(self._strict(operand)))))
+            number = exp.Sum(this=self._part(exp.Count(this=copied(operand))))
             return exp.Paren(this=exp.Div(this=exp.cast(total, "DOUBLE", dialect="duckdb"), expression=number))
         raise InexactError(f"{node.sql_name().lower()} of rows that may come several times")
 
@@ -101,7 +102,7 @@ class Partials:
         ]
         if len([r for r in results if not _is_nothing(r)]) != 1:
             raise InexactError("a sum over rows of several sources")
-        copy = inner.copy()
+        copy = copied(inner)
         default = copy.args.get("default")
         for branch in copy.args["ifs"]:
             branch.set("true", self._branch(branch.args["true"]))
@@ -114,10 +115,10 @@ class Partials:
             return result
         if isinstance(result, exp.Literal) and result.is_int and result.name == "1":
             return self._rows()
-        owners = {column.table for column in result.find_all(exp.Column)}
+        owners = {column.table for column in nodes_of(result, exp.Column)}
         if not owners or not owners <= set(self.names):
             raise InexactError("a sum over rows of several sources")
-        return self._part(exp.Sum(this=self._strict(result).copy()))
+        return self._part(exp.Sum(this=copied(self._strict(result))))
 
 
 def _is_nothing(node: exp.Expr) -> bool:
@@ -137,4 +138,4 @@ def _is_strict(node: exp.Expr) -> bool:
 
 
 def _is_not_null(node: exp.Expr) -> exp.Expr:
-    return exp.Not(this=exp.Is(this=node.copy(), expression=exp.Null()))
+    return exp.Not(this=exp.Is(this=copied(node), expression=exp.Null()))

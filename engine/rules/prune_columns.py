@@ -14,6 +14,7 @@ from connectors.sdk.types import arrow_type
 from engine.plan import Note, Plan
 from engine.rules.scopes import is_aggregate, scan_of, scopes, sources_of
 from engine.scans import ScanColumn
+from engine.trees import copied, nodes, nodes_of
 
 _USES_PROJECTIONS = ("group", "having", "qualify", "distinct", "windows", "order", "limit", "offset", "fetch")
 
@@ -23,11 +24,11 @@ def prune_columns(plan: Plan, tables: Mapping[str, Table]) -> Plan:
 
     A scan of which only the number of rows matters keeps its narrowest column: Arrow has no rows without columns.
     """
-    select = plan.select.copy()
+    select = copied(plan.select)
     _ask_exists_for_rows_only(select)
     select = pushdown_projections(select)
     used: dict[str, set[str]] = {scan.id: set() for scan in plan.scans}
-    for table in select.find_all(exp.Table):
+    for table in nodes_of(select, exp.Table):
         if table.args.get("pivots") and table.name in used:
             # PIVOT groups by every column that it does not name.
             used[table.name] |= {c.name for scan in plan.scans if scan.id == table.name for c in scan.columns}
@@ -50,11 +51,11 @@ def prune_columns(plan: Plan, tables: Mapping[str, Table]) -> Plan:
 
 def _ask_exists_for_rows_only(select: exp.Query) -> None:
     """`EXISTS (SELECT * …)` needs no column; what a plain SELECT gives is looked at by nobody."""
-    for exists in select.find_all(exp.Exists):
+    for exists in nodes_of(select, exp.Exists):
         query = exists.this
         if isinstance(query, exp.Select) and not any(query.args.get(name) for name in _USES_PROJECTIONS):
-            nodes = [node for projection in query.selects for node in projection.walk()]
-            if not any(is_aggregate(n) or isinstance(n, exp.Window | exp.Unnest | exp.Explode) for n in nodes):
+            own = [node for projection in query.selects for node in nodes(projection)]
+            if not any(is_aggregate(n) or isinstance(n, exp.Window | exp.Unnest | exp.Explode) for n in own):
                 query.set("expressions", [exp.alias_(exp.Literal.number(1), "one", quoted=True)])
 
 

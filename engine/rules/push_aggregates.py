@@ -26,6 +26,7 @@ from engine.rules.rewrite import drop_unread, from_scan
 from engine.rules.scopes import scopes
 from engine.rules.statement import Output, Statement, next_id, used_scans
 from engine.scans import Scan
+from engine.trees import copied, has_any, nodes, nodes_of
 
 _FUNCTIONS: dict[type[exp.Expr], str] = {
     exp.Count: "count", exp.Sum: "sum", exp.Min: "min", exp.Max: "max", exp.Avg: "avg",
@@ -42,9 +43,9 @@ def push_aggregates(plan: Plan, tables: Mapping[str, Table]) -> Plan:
     """Each SELECT that groups tables of one connection reads the groups instead of the rows."""
     if not any(scan.dialect and scan.fragment is None for scan in plan.scans):
         return plan
-    if plan.select.find(exp.AggFunc, exp.Group, exp.Distinct) is None:
+    if not has_any(plan.select, exp.AggFunc, exp.Group, exp.Distinct):
         return plan
-    select = plan.select.copy()
+    select = copied(plan.select)
     all_scopes = scopes(select)
     reader = Reader(plan.scans, tables, all_scopes)
     scans, notes = list(plan.scans), []
@@ -69,7 +70,7 @@ def _names(scan: Scan) -> str:
 
 
 def _own(scope: Scope, scans: tuple[Scan, ...]) -> list[Scan]:
-    read = {table.name for table in scope.expression.find_all(exp.Table)}
+    read = {table.name for table in nodes_of(scope.expression, exp.Table)}
     return [scan for scan in scans if scan.id in read and scan.dialect]
 
 
@@ -79,7 +80,7 @@ def _groups(scope: Scope) -> bool:
         return False
     if select.args.get("group") is not None or select.args.get("distinct") is not None:
         return True
-    return any(isinstance(node, exp.AggFunc) for projection in select.selects for node in projection.walk())
+    return any(isinstance(node, exp.AggFunc) for projection in select.selects for node in nodes(projection))
 
 
 class _Grouping:
@@ -147,7 +148,7 @@ class _Grouping:
             raise InexactError("ROLLUP or the like")
         parts = [*select.selects, select.args.get("having"), select.args.get("order"), group]
         for part in parts:
-            if part is not None and part.find(exp.Query, exp.Window, exp.Unnest, exp.Explode):
+            if part is not None and has_any(part, exp.Query, exp.Window, exp.Unnest, exp.Explode):
                 raise InexactError("a window or a subquery above the groups")
 
     def _distinct_columns(self) -> list[exp.Expr]:
@@ -155,13 +156,13 @@ class _Grouping:
         select = self._select
         if select.args.get("distinct") is None or any(self._aggregates(p) for p in select.selects):
             return []
-        found = dict.fromkeys(c for projection in select.selects for c in projection.find_all(exp.Column))
+        found = dict.fromkeys(c for projection in select.selects for c in nodes_of(projection, exp.Column))
         if not found:
             raise InexactError("DISTINCT of constants")
         return list(found)
 
     def _aggregates(self, node: exp.Expr | None) -> bool:
-        return node is not None and node.find(exp.AggFunc) is not None
+        return node is not None and has_any(node, exp.AggFunc)
 
     def _key(self, key: exp.Expr) -> None:
         if not isinstance(key, exp.Column):
@@ -199,7 +200,7 @@ class _Grouping:
 
     def _above(self, node: exp.Expr) -> exp.Expr:
         """A copy of what stands above the groups: keys and aggregates as columns of the fragment."""
-        holder = exp.Paren(this=node.copy())
+        holder = exp.Paren(this=copied(node))
         self._replace(holder.this)
         found: exp.Expr = holder.this
         return found

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from itertools import islice
 
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope
@@ -36,6 +35,7 @@ from engine.rules.scopes import (
 from engine.scans import conditions_of
 from engine.source_conditions import SourceCondition
 from engine.statement_shape import statement_shape
+from engine.trees import copied, has_any, nodes, nodes_of
 
 MOST_COMPUTED = 60  # nodes of a condition, and of what goes into it in a column's place: they multiply with each view
 MOST_STEPS = 300  # a chain of 266 views, each with a filter, would take 35,000; what is not pushed stays here
@@ -49,7 +49,7 @@ def push_filters(plan: Plan, tables: Mapping[str, Table]) -> Plan:
         if not isinstance(select, exp.Select) or not joins_are_plain(select):
             continue
         for condition, aliases in conditions(scope):
-            named = {column.table for column in condition.find_all(exp.Column)}
+            named = {column.table for column in nodes_of(condition, exp.Column)}
             for alias in aliases:
                 if alias in named:
                     pushing.push(scope, alias, condition, True)
@@ -104,7 +104,7 @@ def _implied(scope: Scope, tables: Mapping[str, Table]) -> Iterator[tuple[str, e
     inner = [(term, set(aliases)) for term, aliases in conditions(scope) if len(aliases) > 1]
     if extended:
         inner = [(term, aliases) for term, aliases in inner if aliases == own]
-    known = {id(term): {(c.table, c.name) for c in term.find_all(exp.Column)} for term, _ in inner}
+    known = {id(term): {(c.table, c.name) for c in nodes_of(term, exp.Column)} for term, _ in inner}
     single = [(term, next(iter(known[id(term)]))) for term, _ in inner if len(known[id(term)]) == 1]
     if not single:
         return
@@ -137,9 +137,9 @@ def _probed(
 
 
 def _instead(term: exp.Expr, column: exp.Column) -> exp.Expr:
-    holder = exp.Paren(this=term.copy())
-    for other in list(holder.find_all(exp.Column)):
-        other.replace(column.copy())
+    holder = exp.Paren(this=copied(term))
+    for other in nodes_of(holder, exp.Column):
+        other.replace(copied(column))
     found: exp.Expr = holder.this
     return found
 
@@ -168,7 +168,7 @@ class _Pushing:
         """
         self._steps += 1
         source = sources_of(scope).get(alias)
-        if source is None or self._steps > MOST_STEPS or condition.find(exp.Query, exp.Window, exp.AggFunc):
+        if source is None or self._steps > MOST_STEPS or has_any(condition, exp.Query, exp.Window, exp.AggFunc):
             return
         keeps_null = keeps_null and alias not in self._null_supplied(scope)
         scan = scan_of(source)
@@ -196,7 +196,7 @@ class _Pushing:
             own = None
         if pushed is not None:
             self.found[scan].append(pushed.predicate)
-        elif own is None and not implied and all(column.table == alias for column in condition.find_all(exp.Column)):
+        elif own is None and not implied and all(column.table == alias for column in nodes_of(condition, exp.Column)):
             self.refused[scan].append(statement_shape(condition))
 
     def _descend(self, source: Scope, alias: str, condition: exp.Expr, keeps_null: bool, implied: bool) -> None:
@@ -212,7 +212,7 @@ class _Pushing:
             inner = inside_of(condition, alias, source, arm, computed=True)
             if inner is None:
                 continue
-            own = [column for column in inner.find_all(exp.Column) if column.table in sources_of(arm)]
+            own = [column for column in nodes_of(inner, exp.Column) if column.table in sources_of(arm)]
             if not own or not passes_filters(arm, own) or not joins_are_plain(arm.expression):
                 continue
             for name in dict.fromkeys(column.table for column in own):
@@ -252,7 +252,7 @@ def _arms_agree(derived: Scope, condition: exp.Expr, alias: str, tables: Mapping
     """
     if not isinstance(derived.expression, exp.SetOperation):
         return True
-    for column in condition.find_all(exp.Column):
+    for column in nodes_of(condition, exp.Column):
         if column.table == alias:
             families = {column_family(arm, derived, column.name, tables) for arm in inner_selects(derived)}
             if None in families or len(families) > 1:
@@ -268,15 +268,12 @@ def _computed(arm: Scope, derived: Scope, name: str) -> exp.Expr | None:
     if name not in names:
         return None
     value = arm.expression.selects[names.index(name)].unalias()
-    if _is_longer(value, MOST_COMPUTED) or value.find(exp.Column) is None:
+    own = nodes(value)
+    if len(own) > MOST_COMPUTED or not any(isinstance(n, exp.Column) for n in own):
         return None
-    if any(is_aggregate(n) or isinstance(n, exp.Query | exp.Window | exp.Unnest | exp.Explode) for n in value.walk()):
+    if any(is_aggregate(n) or isinstance(n, exp.Query | exp.Window | exp.Unnest | exp.Explode) for n in own):
         return None
-    return exp.Paren(this=value.copy())
-
-
-def _is_longer(node: exp.Expr, nodes: int) -> bool:
-    return next(islice(node.walk(), nodes, None), None) is not None
+    return exp.Paren(this=copied(value))
 
 
 def inside_of(condition: exp.Expr, alias: str, derived: Scope, arm: Scope, computed: bool = False) -> exp.Expr | None:
@@ -284,13 +281,13 @@ def inside_of(condition: exp.Expr, alias: str, derived: Scope, arm: Scope, compu
 
     `computed`: what is computed inside takes the place of its name too. None when nothing of `alias` is known inside.
     """
-    copy = condition.copy()
-    known, computed = False, computed and not _is_longer(condition, MOST_COMPUTED)
-    for column in list(copy.find_all(exp.Column)):
+    copy = copied(condition)
+    known, computed = False, computed and len(nodes(condition)) <= MOST_COMPUTED
+    for column in nodes_of(copy, exp.Column):
         inner: exp.Expr | None = output_column(arm, derived, column.name) if column.table == alias else None
         if inner is None and computed and column.table == alias:
             inner = _computed(arm, derived, column.name)
-        replacement = inner.copy() if inner is not None else exp.column("?", table="?")
+        replacement = copied(inner) if inner is not None else exp.column("?", table="?")
         known = known or inner is not None
         if column is copy:
             copy = replacement

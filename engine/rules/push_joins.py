@@ -28,6 +28,7 @@ from engine.rules.scopes import joins_are_plain, scopes
 from engine.rules.semi_joins import all_inner_tables, is_semi_join
 from engine.rules.statement import Output, Statement, next_id, used_scans
 from engine.scans import Scan
+from engine.trees import copied, has_any, nodes_of
 
 SEMI_JOIN = 0.5  # a guess: the share of rows that EXISTS keeps
 
@@ -36,7 +37,7 @@ def push_joins(plan: Plan, tables: Mapping[str, Table]) -> Plan:
     """Each SELECT that joins tables of one connection by their keys reads the joined rows."""
     if sum(1 for scan in plan.scans if scan.dialect and scan.fragment is None) < 2:
         return plan
-    select = plan.select.copy()
+    select = copied(plan.select)
     all_scopes = scopes(select)
     reader = Reader(plan.scans, tables, all_scopes)
     scans, notes, gone = list(plan.scans), list[Note](), set[Scope]()
@@ -53,7 +54,7 @@ def push_joins(plan: Plan, tables: Mapping[str, Table]) -> Plan:
         try:
             made = joining.push(next_id(select, scans))
         except InexactError as error:
-            read = {table.name for table in inner.find_all(exp.Table)}
+            read = {table.name for table in nodes_of(inner, exp.Table)}
             own = [scan for scan in plan.scans if scan.id in read and scan.dialect]
             several = len({scan.connection for scan in own}) < len(own)
             notes += [Note("push_joins", scan.id, f"joined here: {error}") for scan in own if several]
@@ -99,7 +100,7 @@ class _Joining:
         if not inner:
             own = [join for join in self._joins if join.this.alias_or_name in chosen]
             self._leaving = [term for join in own for term in conjuncts(join.args.get("on"))]
-        leaving = {id(column) for term in self._leaving for column in term.find_all(exp.Column)}
+        leaving = {id(column) for term in self._leaving for column in nodes_of(term, exp.Column)}
         columns = [column for column in columns if id(column) not in leaving]
         made: list[tuple[exp.Column, exp.Expr]] = []
         for column in columns:
@@ -182,7 +183,7 @@ class _Joining:
             return []
         names = {node.alias_or_name for node in nodes}
         for term in conditions:
-            if isinstance(term, exp.EQ) and {c.table for c in term.find_all(exp.Column)} <= names:
+            if isinstance(term, exp.EQ) and {c.table for c in nodes_of(term, exp.Column)} <= names:
                 relation.where.append(relation.expand(term))
         statement = Statement(relation.items, self._tables, self._types)
         exact = [term for term in relation.where if _is_exact(term, statement)]
@@ -259,12 +260,12 @@ class _Joining:
 
     def _is_own(self, term: exp.Expr, chosen: set[str]) -> bool:
         """Whether a term speaks of the chosen sources only, with no subquery in it."""
-        return {c.table for c in term.find_all(exp.Column)} <= chosen and not term.find(exp.Query)
+        return {c.table for c in nodes_of(term, exp.Column)} <= chosen and not has_any(term, exp.Query)
 
     def _over(self, node: exp.Expr, statement: Statement, scan_id: str) -> exp.Expr:
         """An expression over the scans as one over the fragment's outputs, which are plain columns."""
-        holder = exp.Paren(this=node.copy())
-        for column in list(holder.find_all(exp.Column)):
+        holder = exp.Paren(this=copied(node))
+        for column in nodes_of(holder, exp.Column):
             term = statement.context.column(column)
             if not term.readable:
                 raise InexactError(f"column {column.name} has a form of its own")
@@ -332,5 +333,5 @@ def _is_exact(term: exp.Expr, statement: Statement) -> bool:
 def _joined_rows(items: Sequence[Item], tables: Mapping[str, Table], where: Sequence[exp.Expr]) -> int | None:
     """About how many rows a join by keys gives, half of them for each semi join."""
     rows = rows_joined_by_keys(items, tables)
-    semi_joins = sum(1 for term in where if term.find(exp.Exists))
+    semi_joins = sum(1 for term in where if has_any(term, exp.Exists))
     return None if rows is None else max(1, int(rows * SEMI_JOIN**semi_joins))

@@ -21,6 +21,7 @@ from engine.rules.scopes import is_aggregate, output_column, referenced_once, sc
 from engine.rules.single_match import matches_once
 from engine.scans import Scan
 from engine.statement_shape import statement_shape
+from engine.trees import has_any, nodes
 
 
 def push_limit(plan: Plan, tables: Mapping[str, Table]) -> Plan:
@@ -111,11 +112,11 @@ def chain_to_scan(plan: Plan, tables: Mapping[str, Table] | None = None) -> list
             return "a join, a grouping or the like stands above the source"
         if chain and any(select.args.get(name) for name in ("limit", "offset", "fetch")):
             return "another limit stands below"
-        own = [node for projection in select.selects for node in projection.walk()]
+        own = [node for projection in select.selects for node in nodes(projection)]
         if any(is_aggregate(n) or isinstance(n, exp.Window | exp.Query | exp.Unnest | exp.Explode) for n in own):
             return "an aggregate, a window or a subquery stands above the source"
         where = select.args.get("where")
-        if where is not None and where.find(exp.Query):
+        if where is not None and has_any(where, exp.Query):
             return "a subquery stands in a filter"
         chain.append(scope)
         sources = sources_of(scope)

@@ -17,6 +17,7 @@ from connectors.sdk.types import family
 from engine.plan import Note, Plan
 from engine.rules.scopes import is_aggregate
 from engine.scans import Scan
+from engine.trees import nodes, nodes_of
 
 _ORDERED = frozenset({"integer", "decimal", "date"})
 _BLOCKING = ("joins", "where", "group", "having", "qualify", "distinct", "windows", "laterals", "pivots", "sample")
@@ -62,10 +63,10 @@ def _is_plain(select: exp.Select, scan: Scan) -> bool:
         return False
     if any(select.args.get(name) for name in (*_BLOCKING, "with_")) or from_.this.args.get("joins"):
         return False
-    if len(list(select.find_all(exp.Table))) != 1:
+    if len(nodes_of(select, exp.Table)) != 1:
         return False
-    nodes = [node for projection in select.selects for node in projection.walk()]
-    return not any(is_aggregate(n) or isinstance(n, exp.Window | exp.Unnest | exp.Explode) for n in nodes)
+    own = [node for projection in select.selects for node in nodes(projection)]
+    return not any(is_aggregate(n) or isinstance(n, exp.Window | exp.Unnest | exp.Explode) for n in own)
 
 
 def _column(node: exp.Expr, select: exp.Select, scan: Scan) -> str | None:

@@ -21,6 +21,7 @@ from engine.rules.scopes import is_recursive, referenced_once, scan_of, sources_
 from engine.rules.semi_joins import is_semi_join, semi_join
 from engine.scans import Scan
 from engine.source_tables import our_names
+from engine.trees import copied, has_any, nodes, nodes_of
 
 MOST_TABLES = 24  # the time to find an order grows with the cube of them
 _NOT_PLAIN = (
@@ -49,13 +50,13 @@ class Relation:
 
     def expand(self, node: exp.Expr) -> exp.Expr:
         """A copy of an expression of the SELECT over the scans. InexactError for a column of anything else."""
-        holder = exp.Paren(this=node.copy())
-        for column in list(holder.find_all(exp.Column)):
+        holder = exp.Paren(this=copied(node))
+        for column in nodes_of(holder, exp.Column):
             inner = self._output(column)
             if inner is None:
                 raise InexactError("a column that is made elsewhere")
             plain = isinstance(inner, exp.Column | exp.Literal)
-            column.replace(inner.copy() if plain else exp.Paren(this=inner.copy()))
+            column.replace(copied(inner) if plain else exp.Paren(this=copied(inner)))
         found: exp.Expr = holder.this
         return found
 
@@ -162,17 +163,17 @@ class Reader:
 
     def _check_plain(self, scope: Scope) -> None:
         select = cast(exp.Select, scope.expression)
-        nodes = [node for projection in select.selects for node in projection.walk()]
+        own = [node for projection in select.selects for node in nodes(projection)]
         if (
             any(select.args.get(name) for name in _NOT_PLAIN)
-            or any(isinstance(n, exp.AggFunc | exp.Window | exp.Query | exp.Unnest | exp.Explode) for n in nodes)
+            or any(isinstance(n, exp.AggFunc | exp.Window | exp.Query | exp.Unnest | exp.Explode) for n in own)
             or is_recursive(scope)
             or not referenced_once(scope, self._all)
         ):
             raise InexactError("FROM is not made of plain SELECTs")
 
     def _condition(self, relation: Relation, term: exp.Expr) -> exp.Expr:
-        if term.find(exp.Query, exp.AggFunc, exp.Window):
+        if has_any(term, exp.Query, exp.AggFunc, exp.Window):
             raise InexactError("a subquery in a condition")
         return relation.expand(term)
 
@@ -219,7 +220,7 @@ def covered(table: Table, scan: str, terms: Sequence[exp.Expr], have: set[str]) 
         if isinstance(term, exp.EQ):
             for one, other in ((term.this, term.expression), (term.expression, term.this)):
                 if isinstance(one, exp.Column) and one.table == scan:
-                    others = {column.table for column in other.find_all(exp.Column)}
+                    others = {column.table for column in nodes_of(other, exp.Column)}
                     if others <= have:
                         fixed.add(one.name)
     return any(key <= fixed for key in keys_of(table))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from engine.trees import copied, nodes_of
+
 
 def scan_table(scan_id: str) -> exp.Table:
     """A reference to a scan, under its own name."""
     name = exp.to_identifier(scan_id, quoted=True)
-    return exp.Table(this=name, alias=exp.TableAlias(this=name.copy()))
+    return exp.Table(this=name, alias=exp.TableAlias(this=copied(name)))
 
 
 def from_scan(select: exp.Select, scan_id: str) -> None:
@@ -20,8 +22,8 @@ def from_scan(select: exp.Select, scan_id: str) -> None:
 def drop_unread(select: exp.Query) -> None:
     """Drop the CTEs that nothing reads any more: their scans are gone."""
     while True:
-        read = {table.name for table in select.find_all(exp.Table) if not table.args.get("db")}
-        unread = [cte for cte in select.find_all(exp.CTE) if cte.alias not in read]
+        read = {table.name for table in nodes_of(select, exp.Table) if not table.args.get("db")}
+        unread = [cte for cte in nodes_of(select, exp.CTE) if cte.alias not in read]
         if not unread:
             return
         for cte in unread:

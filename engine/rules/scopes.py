@@ -9,6 +9,7 @@ from sqlglot.optimizer.scope import Scope, build_scope
 
 from connectors.sdk import Table
 from connectors.sdk.types import family
+from engine.trees import nodes
 
 PLAIN_JOINS = {"", "INNER", "CROSS", "LEFT", "RIGHT", "FULL", "OUTER", "SEMI", "ANTI"}
 
@@ -117,13 +118,13 @@ def passes_filters(scope: Scope, columns: list[exp.Column]) -> bool:
     distinct = select.args.get("distinct")
     if distinct is not None and distinct.args.get("on"):
         return False
-    if any(isinstance(node, exp.Window) for projection in select.selects for node in projection.walk()):
+    if any(isinstance(node, exp.Window) for projection in select.selects for node in nodes(projection)):
         return False
-    if any(isinstance(node, exp.Unnest | exp.Explode) for projection in select.selects for node in projection.walk()):
+    if any(isinstance(node, exp.Unnest | exp.Explode) for projection in select.selects for node in nodes(projection)):
         return False
     group = select.args.get("group")
     if group is None:
-        return not any(is_aggregate(n) for projection in select.selects for n in projection.walk())
+        return not any(is_aggregate(n) for projection in select.selects for n in nodes(projection))
     if any(group.args.get(name) for name in ("rollup", "cube", "grouping_sets", "all", "totals")):
         return False
     keys = {(k.table, k.name) for k in group.expressions if isinstance(k, exp.Column)}

@@ -21,6 +21,7 @@ from engine.dialects.table import DialectTable
 from engine.predicates import conjuncts
 from engine.rules.scopes import is_aggregate
 from engine.source_tables import our_names
+from engine.trees import nodes, nodes_of
 
 if TYPE_CHECKING:
     from engine.rules.relation import Reader, Relation
@@ -61,8 +62,8 @@ def semi_join(term: exp.Expr, scope: Scope, relation: Relation, reader: Reader) 
     if not where:
         raise InexactError("a subquery that no equality ties to the outside")
     inside = {item.scan.id for item in found.items}
-    outside = {column.table for term in where for column in term.find_all(exp.Column)} - inside
-    outside -= {table.name for term in where for table in term.find_all(exp.Table)}
+    outside = {column.table for term in where for column in nodes_of(term, exp.Column)} - inside
+    outside -= {table.name for term in where for table in nodes_of(term, exp.Table)}
     connections = {reader.scan(name).connection for name in inside | outside}
     if len(connections) != 1:
         raise InexactError("a subquery over another connection")
@@ -85,11 +86,11 @@ def _signed(term: exp.Expr) -> tuple[bool, exp.Expr]:
 
 def _check_plain(query: exp.Select) -> None:
     distinct = query.args.get("distinct")
-    nodes = [node for projection in query.selects for node in projection.walk()]
+    own = [node for projection in query.selects for node in nodes(projection)]
     if (
         any(query.args.get(name) for name in _NOT_PLAIN)
         or (distinct is not None and distinct.args.get("on"))
-        or any(is_aggregate(n) or isinstance(n, exp.Window | exp.Query | exp.Unnest | exp.Explode) for n in nodes)
+        or any(is_aggregate(n) or isinstance(n, exp.Window | exp.Query | exp.Unnest | exp.Explode) for n in own)
     ):
         raise InexactError("a subquery that groups, limits or the like")
 
@@ -114,7 +115,7 @@ def inner_terms(exists: exp.Expr) -> list[exp.Expr]:
 
 def all_inner_tables(nodes: Sequence[exp.Expr]) -> list[str]:
     """The scans in the FROM of every canonical EXISTS in some expressions."""
-    return [name for node in nodes for exists in node.find_all(exp.Exists) for name in inner_tables(exists)]
+    return [name for node in nodes for exists in nodes_of(node, exp.Exists) for name in inner_tables(exists)]
 
 
 def check_reached(exists: exp.Expr, tables: Mapping[str, Table], dialect: DialectTable) -> None:
@@ -125,7 +126,7 @@ def check_reached(exists: exp.Expr, tables: Mapping[str, Table], dialect: Dialec
     """
     inside, terms = inner_tables(exists), inner_terms(exists)
     links = [pair for term in terms for pair in _linked(term)]
-    correlated = [term for term in terms if {c.table for c in term.find_all(exp.Column)} - set(inside)]
+    correlated = [term for term in terms if {c.table for c in nodes_of(term, exp.Column)} - set(inside)]
     if dialect.semi_joins == "any":
         have = {one.table for one, other in links if other.table not in inside}
         grown = True

@@ -29,13 +29,14 @@ from engine.rules.scopes import (
     sources_of,
 )
 from engine.scans import Guard
+from engine.trees import has_any, nodes_of
 
 _ALL = dict.fromkeys(Op, Support.EXACT)
 
 
 def skip_branches(plan: Plan, tables: Mapping[str, Table]) -> Plan:
     """Each scan gets the conditions over constants without which none of its rows counts."""
-    if not any(isinstance(p.unalias(), exp.Literal) for s in plan.select.find_all(exp.Select) for p in s.selects):
+    if not any(isinstance(p.unalias(), exp.Literal) for s in nodes_of(plan.select, exp.Select) for p in s.selects):
         return plan
     all_scopes = scopes(plan.select)
     found: dict[str, list[Guard]] = {}
@@ -43,9 +44,9 @@ def skip_branches(plan: Plan, tables: Mapping[str, Table]) -> Plan:
         if not isinstance(scope.expression, exp.Select) or not joins_are_plain(scope.expression):
             continue
         for condition, aliases in conditions(scope):
-            if condition.find(exp.Query, exp.Window, exp.AggFunc):
+            if has_any(condition, exp.Query, exp.Window, exp.AggFunc):
                 continue
-            named = {column.table for column in condition.find_all(exp.Column)}
+            named = {column.table for column in nodes_of(condition, exp.Column)}
             for alias in [alias for alias in aliases if not named or alias in named]:
                 _look(scope, alias, condition, plan, tables, all_scopes, found, True)
     if not found:
@@ -77,18 +78,18 @@ def _look(
         source.expression.args.get(name) for name in ("limit", "offset", "fetch")
     ):
         return
-    names = {column.name for column in condition.find_all(exp.Column) if column.table == alias}
+    names = {column.name for column in nodes_of(condition, exp.Column) if column.table == alias}
     for arm in inner_selects(source):
         constants = {name: value for name in names if (value := _constant(arm, source, name, tables)) is not None}
         guard = _guard(condition, alias, constants, plan.parameter_types)
         if guard is not None and (keeps_null or rejects_null(guard.predicate)):
-            for table in arm.expression.find_all(exp.Table):
+            for table in nodes_of(arm.expression, exp.Table):
                 if table.name in {scan.id for scan in plan.scans} and not table.args.get("db"):
                     found.setdefault(table.name, []).append(guard)
         inner = inside_of(condition, alias, source, arm)
         if inner is None or not joins_are_plain(arm.expression):
             continue
-        own = [column for column in inner.find_all(exp.Column) if column.table in sources_of(arm)]
+        own = [column for column in nodes_of(inner, exp.Column) if column.table in sources_of(arm)]
         if own and passes_filters(arm, own):
             for name in dict.fromkeys(column.table for column in own):
                 _look(arm, name, inner, plan, tables, all_scopes, found, keeps_null)

@@ -17,6 +17,7 @@ from engine.rules.relation import Item
 from engine.rules.semi_joins import all_inner_tables, check_reached, inner_tables, inner_terms
 from engine.scans import Scan, ScanColumn
 from engine.source_tables import our_names
+from engine.trees import has_any, nodes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +103,10 @@ class Statement:
         `rows`: about how many come back. Predicates of the items' own scans are added where they can be written."""
         values: list[Value | Param | None] = [v for output in self.outputs for v in output.term.values]
         sql = "SELECT " + ", ".join(f"{output.term.sql} AS c{index}" for index, output in enumerate(self.outputs))
-        rest = [(self._tables_of(term), condition(term, self.context)) for term in where if not term.find(exp.Exists)]
-        semi = [condition(term, self.context) for term in where if term.find(exp.Exists)]
+        rest = [
+            (self._tables_of(term), condition(term, self.context)) for term in where if not has_any(term, exp.Exists)
+        ]
+        semi = [condition(term, self.context) for term in where if has_any(term, exp.Exists)]
         rest += [({item.scan.id}, term) for item in self.items if item.on is None for term in self._copies(item)]
         have: set[str] = set()
         for item in self.items:
@@ -178,7 +181,7 @@ class Statement:
         return [*found, *own]
 
     def _tables_of(self, term: exp.Expr) -> set[str]:
-        return {column.table for column in term.find_all(exp.Column)}
+        return {column.table for column in nodes_of(term, exp.Column)}
 
     def _name(self, table: TableName) -> str:
         return ".".join(self.dialect.quote(part) for part in table.parts)
@@ -194,11 +197,11 @@ def _all(terms: Sequence[Term], values: list[Value | Param | None]) -> str:
 
 def next_id(select: exp.Query, scans: Sequence[Scan]) -> str:
     """A scan id that no scan, CTE or alias of the tree has."""
-    taken = {scan.id for scan in scans} | {alias.name for alias in select.find_all(exp.TableAlias)}
+    taken = {scan.id for scan in scans} | {alias.name for alias in nodes_of(select, exp.TableAlias)}
     return next(name for name in (f"f{number}" for number in range(len(taken) + 1)) if name not in taken)
 
 
 def used_scans(select: exp.Query, scans: Sequence[Scan]) -> list[Scan]:
     """The scans that the tree still reads."""
-    read = {table.name for table in select.find_all(exp.Table)}
+    read = {table.name for table in nodes_of(select, exp.Table)}
     return [scan for scan in scans if scan.id in read]
