@@ -161,5 +161,6 @@ POSTGRES = DialectTable(
     true="TRUE",
     text=_text,
     semi_joins="any",
+    groups_first=True,
     most_groups=50_000,  # `work_mem` is 4 MB by default: beyond it groups are spilled or sorted
 )

@@ -86,7 +86,7 @@ class Partials:
 
     def _strict(self, operand: exp.Expr) -> exp.Expr:
         """In the place of a row of NULLs an operand has to be NULL."""
-        if self.nullable and not _is_strict(operand):
+        if self.nullable and not is_strict(operand):
             raise InexactError("an expression that NULLs of an outer join don't make NULL")
         return operand
 
@@ -126,14 +126,14 @@ def _is_nothing(node: exp.Expr) -> bool:
     return isinstance(node, exp.Null) or (isinstance(node, exp.Literal) and node.is_int and int(node.name) == 0)
 
 
-def _is_strict(node: exp.Expr) -> bool:
+def is_strict(node: exp.Expr) -> bool:
     """Whether an expression is NULL when all its columns are."""
     if isinstance(node, exp.Column):
         return True
     if isinstance(node, exp.Paren | exp.Neg):
-        return _is_strict(node.this)
+        return is_strict(node.this)
     if isinstance(node, exp.Add | exp.Sub | exp.Mul):
-        return _is_strict(node.this) or _is_strict(node.expression)
+        return is_strict(node.this) or is_strict(node.expression)
     return False
 
 

@@ -7,6 +7,7 @@ and COUNT. Sums of floats depend on the order of the rows and are never asked fo
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
@@ -20,6 +21,7 @@ from engine.dialects.render import InexactError, render
 from engine.dialects.table import OPAQUE, Aggregate, Term
 from engine.group_estimates import estimated_groups, rows_joined_by_keys, values_of
 from engine.plan import Note, Plan
+from engine.rules.grouped_first import grouped_first, makes_many
 from engine.rules.having import having_terms
 from engine.rules.relation import Reader, in_order, keys_of
 from engine.rules.rewrite import drop_unread, from_scan
@@ -52,8 +54,7 @@ def push_aggregates(plan: Plan, tables: Mapping[str, Table]) -> Plan:
     for scope in all_scopes:
         if _groups(scope):
             try:
-                grouping = _Grouping(scope, reader, tables, plan.parameter_types)
-                made = grouping.push(next_id(select, scans), alone=len(plan.scans) == 1)
+                made = _pushed(scope, reader, tables, plan, next_id(select, scans))
             except InexactError as error:
                 notes += [Note("push_aggregates", s.id, f"grouped here: {error}") for s in _own(scope, plan.scans)]
                 continue
@@ -63,6 +64,15 @@ def push_aggregates(plan: Plan, tables: Mapping[str, Table]) -> Plan:
         return plan.with_scans(plan.scans, notes)
     drop_unread(select)
     return replace(plan, select=select).with_scans(used_scans(select, scans), notes)
+
+
+def _pushed(scope: Scope, reader: Reader, tables: Mapping[str, Table], plan: Plan, scan_id: str) -> Scan:
+    """The scan of a grouping; the many side of a LEFT JOIN is grouped first where that can be. InexactError."""
+    joins = scope.expression.args.get("joins") or ()
+    if any(str(join.args.get("side") or "").upper() == "LEFT" for join in joins):
+        with contextlib.suppress(InexactError):
+            return _Grouping(scope, reader, tables, plan).push(scan_id, first=True)
+    return _Grouping(scope, reader, tables, plan).push(scan_id)
 
 
 def _names(scan: Scan) -> str:
@@ -86,22 +96,21 @@ def _groups(scope: Scope) -> bool:
 class _Grouping:
     """One SELECT on its way to a source. Nothing of the tree changes before all of it is known to be exact."""
 
-    def __init__(
-        self, scope: Scope, reader: Reader, tables: Mapping[str, Table], parameter_types: tuple[str, ...]
-    ) -> None:
+    def __init__(self, scope: Scope, reader: Reader, tables: Mapping[str, Table], plan: Plan) -> None:
         self._select = cast(exp.Select, scope.expression)
         self._check(scope)
         self._relation = reader.relation(scope)
         self._items = in_order(self._relation, tables, fans_out=True)
         self._tables = tables
-        self._statement = Statement(self._items, tables, parameter_types)
+        self._statement = Statement(self._items, tables, plan.parameter_types)
+        self._alone = {scan.id for scan in plan.scans} <= {item.scan.id for item in self._items}
         self._keys: dict[exp.Column, tuple[str, Term]] = {}
         self._id = ""
 
-    def push(self, scan_id: str, *, alone: bool) -> Scan:
+    def push(self, scan_id: str, *, first: bool = False) -> Scan:
         """The fragment's scan; the SELECT then reads it. InexactError, and then the tree is as it was.
 
-        `alone`: no other scan can give it keys.
+        `first`: the many side of a LEFT JOIN is grouped before it is joined.
         """
         select, self._id = self._select, scan_id
         group = select.args.get("group")
@@ -109,6 +118,8 @@ class _Grouping:
         for key in keys:
             self._key(key)
         self._check_worth()
+        if first:
+            self._group_first()
         projections = [self._above(projection) for projection in select.selects]
         having = select.args.get("having")
         condition = self._above(having.this) if having is not None else None
@@ -125,7 +136,11 @@ class _Grouping:
             grouped = frozenset(name for name, _ in self._keys.values())
             few = having_terms(condition, self._statement.outputs, grouped, self._statement.context)
             rows = None if rows is None else max(2, int(rows * HAVING_SHARE)) if few else rows
-        if many and alone and not few and len(self._items[0].scan.columns) <= NARROW:
+        if self._statement.first is not None:
+            if few:
+                raise InexactError("a condition on groups")
+            many, terms = makes_many(self._statement.first, self._tables, self._statement.dialect, MANY_ROWS), []
+        if many and self._alone and not few and len(self._items) == 1 and len(self._items[0].scan.columns) <= NARROW:
             raise InexactError("grouping would cost the source more than sending the rows")
         scan = self._statement.scan(scan_id, self._relation.where, terms, few, rows=rows, many_groups=many)
         from_scan(select, scan_id)
@@ -183,6 +198,14 @@ class _Grouping:
         grouped = {plain.name for key in self._keys if isinstance(plain := self._relation.expand(key), exp.Column)}
         if any(key <= grouped for key in keys_of(table)):
             raise InexactError("each group is one row")
+
+    def _group_first(self) -> None:
+        """Where no other scan can give keys: they would find few of the groups."""
+        if not self._statement.dialect.groups_first or not self._alone:
+            raise InexactError("keys of others may find a few groups")
+        keys = [self._relation.expand(key) for key in self._keys]
+        where, context = self._relation.where, self._statement.context
+        self._statement.first = grouped_first(self._items, where, keys, self._tables, context)
 
     def _are_many(self, groups: int | None) -> bool:
         """Whether statistics (no guess) say that many rows of one table make many groups."""
@@ -256,7 +279,10 @@ class _Grouping:
                 if len(operand.expressions) != 1 or operand.args.get("on"):
                     raise InexactError("count of several distinct columns")
                 name, operand = "count_distinct", operand.expressions[0]
-        term = render(self._relation.expand(operand), self._statement.context)
+        expanded = self._relation.expand(operand)
+        if self._statement.first is not None:
+            self._statement.first.check(expanded)
+        term = render(expanded, self._statement.context)
         if name == "count":
             if not term.tells_null or term.family in ("untyped", "null"):
                 raise InexactError("the source's NULLs may be others")
@@ -271,11 +297,15 @@ class _Grouping:
         """The name of the output for one part of an aggregate."""
         part = aggregate.parts[index]
         if operand is None:
-            return self._statement.output(Output(Term(part.text, (), "integer"), part.sql_type))
+            return self._output_of(Term(part.text, (), "integer"), part.sql_type)
         sql = operand.sql
         if part.sql_type == "" or "DISTINCT" in part.text:
             sql = self._statement.dialect.collated(sql, operand.family)
         text = part.text.format(sql)
         values = operand.values * part.text.count("{0}")
         sql_type = part.sql_type.format(scale=operand.scale) or operand.sql_type
-        return self._statement.output(Output(Term(text, values, operand.family), sql_type))
+        return self._output_of(Term(text, values, operand.family), sql_type)
+
+    def _output_of(self, made: Term, sql_type: str) -> str:
+        first = self._statement.first
+        return self._statement.output(Output(made if first is None else first.part(made), sql_type))

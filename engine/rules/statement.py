@@ -13,6 +13,7 @@ from engine.dialects import DIALECTS
 from engine.dialects.render import Context, InexactError, condition, render_predicate
 from engine.dialects.table import CONDITION, OPAQUE, Term
 from engine.fragments import Fragment, KeysAt, Param
+from engine.rules.grouped_first import GroupedFirst
 from engine.rules.relation import Item
 from engine.rules.semi_joins import all_inner_tables, check_reached, inner_tables, inner_terms
 from engine.scans import Scan, ScanColumn
@@ -52,6 +53,7 @@ class Statement:
         self.spelled = {item.scan.id: self._columns(item.scan.id) for item in items}
         self.context = self._context(self.spelled)
         self.outputs: list[Output] = []
+        self.first: GroupedFirst | None = None
 
     def _columns(self, scan: str) -> dict[str, Column]:
         table = self._tables[scan]
@@ -118,7 +120,10 @@ class Statement:
                 on = [t for used, t in rest if len(have) > 1 and item.scan.id in used and used <= have]
                 rest = [(used, t) for used, t in rest if t not in on]
                 sql += " JOIN " if len(have) > 1 else " FROM "
-            sql += f"{self._name(item.scan.table)} AS {item.scan.id}"
+            if self.first is not None and self.first.item is item:
+                sql, on = sql + self._grouped_first(self.first, values), self.first.on
+            else:
+                sql += f"{self._name(item.scan.table)} AS {item.scan.id}"
             if len(have) > 1:
                 sql += " ON " + (_all(on, values) or self.dialect.true)
         remaining = _all([*[term for _, term in rest], *semi], values)
@@ -159,6 +164,17 @@ class Statement:
             dialect=first.dialect,
             fragment=fragment,
         )
+
+    def _grouped_first(self, first: GroupedFirst, values: list[Value | Param | None]) -> str:
+        """The derived table of an item that is grouped before it is joined."""
+        columns = [f"{term.sql} AS k{index}" for index, term in enumerate(first.keys)]
+        columns += [f"{term.sql} AS a{index}" for index, term in enumerate(first.parts)]
+        values.extend(value for term in first.parts for value in term.values)
+        scan = first.item.scan
+        where = _all([*first.own, *self._copies(first.item)], values)
+        group = ", ".join(self._grouped(term) for term in first.keys)
+        source = f"{self._name(scan.table)} AS {scan.id}{f' WHERE {where}' if where else ''}"
+        return f"(SELECT {', '.join(columns)} FROM {source} GROUP BY {group}) AS {scan.id}"  # noqa: S608 - rendered
 
     def _grouped(self, term: Term) -> str:
         return self.dialect.collated(term.sql, term.family) if self.dialect.collated_always else term.sql

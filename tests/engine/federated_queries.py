@@ -93,6 +93,7 @@ class FederatedQueries:
         ))  # fmt: skip
         shapes: tuple[Callable[[], tuple[str, int]], ...] = (
             self.star, self.star, self.star, self.sites, self.sites, self.twice, self.twice, self.unused, self.scalar,
+            self.many,
         )  # fmt: skip
         sql, width = self.pick(shapes)()
         if self.chance(0.35):
@@ -284,6 +285,33 @@ class FederatedQueries:
                 f"WITH {name}({names}) AS ({inner}) SELECT k0 AS o0, (SELECT count(*) FROM {name}) AS a0 FROM {name}"
             )
         return sql, 2
+
+    def many(self) -> tuple[str, int]:
+        """Each row of a table with how much another has of it: LEFT JOIN, grouped by a key."""
+        connection = self.pick(self.used)
+        one = self.source(self.pick(("dims", "facts")), connection)
+        other = self.source(self.pick(("facts", "facts", "parts")), connection)
+        terms = self.equalities(one, other)
+        if self.chance(0.5):
+            terms.append(self.condition(list(self.pick((other, other, other, one)).columns.values())))
+        text = f"{one.text} LEFT JOIN {other.text} ON {' AND '.join(terms)}"
+        sources = [one, other]
+        if self.chance(0.25):
+            sources.append(self.source("dims", connection))
+            text += f" LEFT JOIN {sources[2].text} ON {' AND '.join(self.equalities(one, sources[2]))}"
+        if self.chance(0.25):
+            text += f" WHERE {self.condition(list(self.pick((one, one, one, other)).columns.values()))}"
+        keys = [one.columns["id"][0]] + ([self.pick(list(one.columns.values()))[0]] if self.chance(0.3) else [])
+        columns = list(other.columns.values()) if self.chance(0.85) else self.all_columns(sources)
+        shown = [f"{key} AS o{index}" for index, key in enumerate(keys)]
+        shown += [f"{self.aggregate(columns)} AS a{index}" for index in range(self.rng.randint(1, 3))]
+        sql = f"SELECT {', '.join(shown)} FROM {text} GROUP BY {', '.join(dict.fromkeys(keys))}"
+        if self.chance(0.15):
+            sql += f" HAVING {self.aggregate(columns)} IS NOT NULL AND count(*) > 1"
+        if self.chance(0.3):
+            alias = self.fresh()
+            return f"SELECT {alias}.a0 AS o0, count(*) AS n FROM ({sql}) AS {alias} GROUP BY {alias}.a0", 2
+        return sql, len(shown)
 
     def unused(self) -> tuple[str, int]:
         """Outer joins of which nothing, or only a little, is used."""

@@ -32,8 +32,8 @@ PUSHED = {
         "ON (s1.id = s0.customer) AND (s1.region = CAST(%s AS bigint)) GROUP BY s1.region"
     ),
     "SELECT c.id, count(o.id) AS n FROM erp.customers c LEFT JOIN erp.orders o ON o.customer = c.id GROUP BY c.id": (
-        "SELECT s0.id AS c0, COUNT(s1.id) AS c1 FROM customers AS s0 LEFT JOIN orders AS s1 "
-        "ON (s1.customer = s0.id) GROUP BY s0.id"
+        "SELECT s0.id AS c0, COALESCE(s1.a0, 0) AS c1 FROM customers AS s0 LEFT JOIN (SELECT s1.customer AS k0, "
+        "COUNT(s1.id) AS a0 FROM orders AS s1 GROUP BY s1.customer) AS s1 ON (s1.k0 = s0.id)"
     ),
     "SELECT v.c, sum(v.t) FROM (SELECT customer AS c, total * 2 AS t FROM erp.orders WHERE status = 'x') v "
     "WHERE v.c > 5 GROUP BY v.c": (
