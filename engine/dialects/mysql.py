@@ -34,7 +34,11 @@ _BYTES = "CAST(CONVERT({%d} USING utf8mb4) AS BINARY)"
 _SIGNS = "CONVERT({0} USING utf8mb4) COLLATE utf8mb4_bin"  # LIKE compares sign by sign, and never pads
 _DECIMAL = "CAST({0} AS DECIMAL(65,{s0}))"
 _PLAIN_PATTERN = "REPLACE({1}, '!', '!!')"
-_TYPES = {"date": "CAST(%s AS DATE)", "float": "(%s + 0e0)"}
+_TYPES = {
+    "date": "CAST(%s AS DATE)",
+    **dict.fromkeys(("timestamp", "timestamptz"), "CAST(%s AS DATETIME(6))"),  # COALESCE with a bare one is a text
+    "float": "(%s + 0e0)",
+}
 _PARTS = {
     **{"year": "YEAR({0})", "quarter": "QUARTER({0})", "month": "MONTH({0})", "day": "DAYOFMONTH({0})"},
     **{

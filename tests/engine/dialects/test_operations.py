@@ -142,6 +142,13 @@ def test_choices_of_texts_and_dates_are_duckdbs(live: Live, name: str) -> None:
     for text in chosen:
         shown = ", ".join(f"sum(CASE WHEN {t} THEN id END)" for t in conditions(text, "text")[:11])
         compare(live, f"SELECT {shown}, min({text}), max({text}), count(DISTINCT {text}) FROM {name}.facts")
+    moments = [
+        "coalesce(moment, TIMESTAMP '2024-03-31 01:30:00') = TIMESTAMP '2024-10-27 00:30:00'",
+        "coalesce(seen, TIMESTAMPTZ '2024-03-31 01:30:00+00') = TIMESTAMPTZ '2024-10-27 00:30:00+00'",
+        "CASE WHEN n > 0 THEN TIMESTAMP '2024-10-27 00:30:00' ELSE moment END = TIMESTAMP '2024-10-27 00:30:00'",
+    ]
+    for text in moments if name != "lite" else ():
+        compare(live, f"SELECT count(*) AS n, sum(id) AS ids FROM {name}.facts WHERE {text}")
     for text in ("coalesce(day, DATE '2024-02-29')", "CASE WHEN n > 0 THEN day END"):
         shown = ", ".join(f"sum(CASE WHEN {t} THEN id END)" for t in conditions(text, "date"))
         compare(live, f"SELECT {shown} FROM {name}.facts")
