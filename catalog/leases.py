@@ -23,6 +23,7 @@ _TAKE = text(
     "SELECT slot FROM (SELECT unnest(CAST(:slots AS bigint[])) AS slot) AS free"
     " WHERE pg_try_advisory_lock(slot) LIMIT :wanted"
 )
+_LOOK = text("SELECT pg_try_advisory_xact_lock_shared(:slot)")
 _GIVE = text("SELECT pg_advisory_unlock(slot) FROM (SELECT unnest(CAST(:slots AS bigint[])) AS slot) AS mine")
 _PACE = text("""
     INSERT INTO source_paces AS p (tenant_id, workspace_id, connection, next_at)
@@ -65,6 +66,19 @@ class Leases:
                 return taken
             session.execute(_GIVE, {"slots": list(taken)})
             return ()
+
+    def is_taken(self, scope: Scope, connection: str) -> bool:
+        """Whether another process has the connection's first slot. Raises CatalogUnavailableError."""
+        slot = _slot_of(scope, connection)(0)
+        with self._lock:
+            try:
+                return self._is_taken(slot)
+            except CatalogUnavailableError:
+                return self._is_taken(slot)  # the session was lost while nobody used it
+
+    def _is_taken(self, slot: int) -> bool:
+        with self._answering():
+            return not self._open().execute(_LOOK, {"slot": slot}).scalar()
 
     def give(self, slots: tuple[int, ...]) -> None:
         """Slots are free again. When the session is lost they are free already."""

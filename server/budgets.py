@@ -3,11 +3,11 @@
 A slow ERP is not flooded: past `statements` running statements on one connection, requests wait here, each principal
 in turn, before a worker or the source is touched. Past the queue's length or its time they are told to come back; one
 principal never fills it for the others: it waits with `queue_share` requests at most.
-A source that failed `failures` times in a row is left alone for a while; then one request tries it.
+A source that failed `failures` times in a row is left alone for a while (`server.breakers`).
 
 A connection's own budget (`catalog.budget`) says more: fewer statements, new ones per second, windows in which it is
-closed. What it says holds for all API processes over one PostgreSQL catalog (`server.shared_budgets`); the settings'
-own bounds and the breaker hold for one process.
+closed. What it says, and a breaker, hold for all API processes over one PostgreSQL catalog (`server.shared_budgets`);
+the settings' own bounds hold for one process.
 """
 
 from __future__ import annotations
@@ -25,19 +25,18 @@ from zoneinfo import ZoneInfo
 from catalog.budget import Standing, standing
 from catalog.records import Budget, Connection
 from catalog.scope import Scope
+from server.breakers import Breaker
 from server.errors import (
     ConnectionBudgetError,
     QueueShareError,
     ServerError,
     SourceBusyError,
     SourceClosedError,
-    SourceRestingError,
 )
-from server.shared_budgets import SharedBudgets
+from server.shared_budgets import SharedBudgets, Taken
 
 NO_BUDGET = Budget()
 POLL_SECONDS = (0.02, 0.1)  # between two looks for slots that another process has
-BREAKING = frozenset({"source_unavailable", "source_timeout", "source_login"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +55,6 @@ class BudgetSettings:
 
 
 @dataclass(slots=True, eq=False)
-class Taken:
-    """Statements that a request may have at a connection, until it gives them back. `slots`: shared ones."""
-
-    scope: Scope
-    connection: str
-    count: int
-    slots: tuple[int, ...] = ()
-
-
-@dataclass(slots=True, eq=False)
 class _Waiter:
     wanted: int
     room: Callable[[], int]
@@ -76,11 +65,9 @@ class _Waiter:
 class _Source:
     """One connection of one tenant."""
 
+    breaker: Breaker
     running: int = 0
     waiting: OrderedDict[str, deque[_Waiter]] = field(default_factory=OrderedDict)
-    failures: int = 0
-    resting_until: float = 0.0
-    probing: bool = False
 
     def queued(self) -> int:
         return sum(len(queue) for queue in self.waiting.values())
@@ -105,6 +92,8 @@ class Budgets:
 
     def close(self) -> None:
         """Give back what is shared."""
+        for source in self._sources.values():
+            source.breaker.close()
         self._shared.close()
 
     def waiting(self) -> int:
@@ -154,9 +143,9 @@ class Budgets:
             return left if own is None else max(left, min(statements, own))
 
         statements *= requests_at_once(connection)
-        source = self._sources.setdefault((scope.tenant, scope.workspace, name), _Source())
+        source = self._source(scope, name)
         check_window(name, connection, statements, self._clock())
-        self._check_breaker(name, source)
+        await source.breaker.check()
         wanted = min(max(1, statements), room())
         if source.running + wanted > room() or (source.queued() and not small):
             await self._wait(name, source, scope.principal, wanted, room)
@@ -167,6 +156,14 @@ class Budgets:
         taken.append(mine)
         if connection is not None and connection.budget != NO_BUDGET:
             await self._share(mine, connection, room)
+
+    def _source(self, scope: Scope, name: str) -> _Source:
+        found = self._sources.get((scope.tenant, scope.workspace, name))
+        if found is None:
+            settings = self._settings
+            breaker = Breaker(scope, name, settings.failures, settings.rest_seconds, self._now, self._shared)
+            found = self._sources[(scope.tenant, scope.workspace, name)] = _Source(breaker)
+        return found
 
     async def _share(self, mine: Taken, connection: Connection, room: Callable[[], int]) -> None:
         """Take what is shared with other processes: slots, and a place in the pace."""
@@ -202,7 +199,7 @@ class Budgets:
         for mine in taken:
             source = self._sources[(mine.scope.tenant, mine.scope.workspace, mine.connection)]
             source.running -= mine.count
-            source.probing = False  # a probe that nobody waited for tells nothing; the next one may try
+            source.breaker.leave()
             self._shared.give(mine)
             self._admit(source)
         taken.clear()
@@ -210,26 +207,8 @@ class Budgets:
     def note(self, scope: Scope, connection: str, source_code: str | None) -> None:
         """What came of asking a source: None is success, else a connector error's code."""
         source = self._sources.get((scope.tenant, scope.workspace, connection))
-        if source is None:
-            return
-        source.probing = False
-        if source_code not in BREAKING:
-            source.failures = 0
-            source.resting_until = 0.0
-            return
-        source.failures += 1
-        if source.failures >= self._settings.failures:
-            source.resting_until = self._now() + self._settings.rest_seconds
-
-    def _check_breaker(self, connection: str, source: _Source) -> None:
-        left = source.resting_until - self._now()
-        if source.failures < self._settings.failures or (left <= 0 and not source.probing):
-            source.probing = source.failures >= self._settings.failures
-            return
-        raise SourceRestingError(
-            f"connection {connection!r} failed {source.failures} times in a row and is left alone for now",
-            hint=f"it is tried again in {max(1, round(left))} seconds; see `viewloom connections test {connection}`",
-        )
+        if source is not None:
+            source.breaker.note(source_code)
 
     async def _wait(
         self, connection: str, source: _Source, principal: str, wanted: int, room: Callable[[], int]

@@ -26,9 +26,10 @@ from engine.frames import event_frame
 from engine.job import Job, job_to_json
 from engine.outcome import error_from_event, error_from_exit
 from engine.worker_process import WorkerProcess
-from server.budgets import Budgets, Taken
+from server.budgets import Budgets
 from server.errors import ServerError
 from server.read_ahead import ReadAhead
+from server.shared_budgets import Taken
 
 RECEIVE_BYTES = 262_144
 CANCEL_SECONDS = 1.0

@@ -9,14 +9,22 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
 from catalog.leases import Leases, reserve
+from catalog.scope import Scope
 
-if TYPE_CHECKING:
-    from server.budgets import Taken
+
+@dataclass(slots=True, eq=False)
+class Taken:
+    """Statements that a request may have at a connection, until it gives them back. `slots`: shared ones."""
+
+    scope: Scope
+    connection: str
+    count: int
+    slots: tuple[int, ...] = ()
 
 
 class SharedBudgets:
@@ -44,6 +52,14 @@ class SharedBudgets:
             asked.add_done_callback(lambda done: self._give(() if done.exception() else done.result()))
             raise
         return bool(mine.slots)
+
+    async def is_taken(self, scope: Scope, connection: str) -> bool:
+        """Whether another process has the only slot of this name. Raises CatalogUnavailableError."""
+        if self._leases is None:
+            return False
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads, self._leases.is_taken, scope, connection
+        )
 
     def give(self, mine: Taken) -> None:
         """Its slots are free again."""

@@ -16,10 +16,11 @@ from catalog.operator import workspaces_in_use
 from catalog.records import WorkspaceCatalog
 from catalog.scope import Scope
 from engine.errors import EngineError, SourceError
-from server.budgets import Budgets, Taken
+from server.budgets import Budgets
 from server.errors import ServerError
 from server.operations.statistics import due_connections, renew_statistics
 from server.request_log import LOGGER
+from server.shared_budgets import Taken
 from server.state import ServerState
 
 LOOK_SECONDS = 60.0

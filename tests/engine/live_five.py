@@ -14,7 +14,7 @@ from connectors.rest import Rest, RestConfig
 from connectors.sdk import Connector
 from engine.dialects import DIALECTS
 from tests.engine.live import Live, live_connectors
-from tests.servers.http_replies import json_rows
+from tests.servers.http_replies import Paging, pages
 from tests.servers.http_source import HttpSource, start_http_source
 
 TABLES = ("facts", "dims", "parts")
@@ -26,6 +26,12 @@ _API = {
     "dims": {"id": "INTEGER", "code": "VARCHAR", "label": "VARCHAR", "kind": "INTEGER", "rate": "DECIMAL(5,3)"},
     "parts": {"fact": "INTEGER", "no": "INTEGER", "qty": "INTEGER"},
 }  # fmt: skip
+# How each is served, and read: in pages, ahead and side by side.
+_PAGES: dict[str, tuple[Paging, dict[str, Any]]] = {
+    "facts": (Paging.OFFSET, {"style": "offset", "size": 60, "total": "total"}),
+    "dims": (Paging.NEXT_LINK, {"style": "next_link"}),
+    "parts": (Paging.PAGE, {"style": "page", "size_parameter": "per_page", "size": 50}),
+}
 
 
 @contextmanager
@@ -43,9 +49,15 @@ def five_connectors(postgres: Any, mariadb: Any, directory: Path) -> Iterator[di
             "base_url": http.origin,
             "tls": "disable",
             "tables": {
-                table: {"path": f"/{table}", "columns": {name: {"type": kind} for name, kind in columns.items()}}
+                table: {
+                    "path": f"/{table}",
+                    "rows": "items",
+                    "columns": {name: {"type": kind} for name, kind in columns.items()},
+                    "paging": _PAGES[table][1],
+                }
                 for table, columns in _API.items()
             },
+            "pages_at_once": 3,
         }
         found["lake"] = Files(FilesConfig(directory=str(lake)))
         found["api"] = Rest(RestConfig(**config))
@@ -55,7 +67,7 @@ def five_connectors(postgres: Any, mariadb: Any, directory: Path) -> Iterator[di
 def _serve(http: HttpSource, table: str, plain: Any) -> None:
     columns = _API[table]
     rows = plain.sql("SELECT " + ", ".join(f'"{name}"' for name in columns) + f' FROM pg."{table}"').fetchall()
-    http.route(f"/{table}", json_rows([dict(zip(columns, row, strict=True)) for row in rows]))
+    http.route(f"/{table}", pages([dict(zip(columns, row, strict=True)) for row in rows], _PAGES[table][0], size=60))
 
 
 def five(connectors: dict[str, Connector], estimates: Mapping[str, int] | None = None) -> Live:

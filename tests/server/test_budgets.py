@@ -18,7 +18,6 @@ from server.errors import (
     QueueShareError,
     SourceBusyError,
     SourceClosedError,
-    SourceRestingError,
     error_headers,
     status_of,
 )
@@ -28,14 +27,6 @@ from tests.servers.postgres import PostgresServer
 
 def of(principal: str) -> Scope:
     return Scope("t", "w", principal)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.time = 100.0
-
-    def __call__(self) -> float:
-        return self.time
 
 
 def test_no_more_statements_run_than_may() -> None:
@@ -150,36 +141,6 @@ def test_a_request_wider_than_the_budget_runs_alone() -> None:
         budgets = Budgets(BudgetSettings(statements=2))
         taken = await asyncio.wait_for(budgets.enter(of("x"), {"erp": 9}), 1)
         assert [(mine.connection, mine.count) for mine in taken] == [("erp", 2)]
-
-    asyncio.run(run())
-
-
-def test_a_source_that_keeps_failing_rests_and_is_then_tried_by_one() -> None:
-    async def run() -> None:
-        clock = Clock()
-        budgets = Budgets(BudgetSettings(failures=2, rest_seconds=30), clock)
-        for _ in range(2):
-            budgets.leave(await budgets.enter(of("x"), {"erp": 1}))
-            budgets.note(of("x"), "erp", "source_unavailable")
-        with pytest.raises(SourceRestingError, match="left alone"):
-            await budgets.enter(of("x"), {"erp": 1})
-        clock.time += 31
-        probe = await budgets.enter(of("x"), {"erp": 1})
-        with pytest.raises(SourceRestingError):
-            await budgets.enter(of("y"), {"erp": 1})
-        budgets.leave(probe)
-        budgets.note(of("x"), "erp", None)
-        budgets.leave(await budgets.enter(of("y"), {"erp": 1}))
-
-    asyncio.run(run())
-
-
-def test_what_is_not_the_sources_fault_does_not_open_the_breaker() -> None:
-    async def run() -> None:
-        budgets = Budgets(BudgetSettings(failures=1))
-        budgets.leave(await budgets.enter(of("x"), {"erp": 1}))
-        budgets.note(of("x"), "erp", "source_data")
-        budgets.leave(await budgets.enter(of("x"), {"erp": 1}))
 
     asyncio.run(run())
 
