@@ -19,7 +19,7 @@ def direct_columns(plan: Plan, tables: Mapping[str, Table]) -> tuple[str, ...] |
     Every level is a plain SELECT of plain columns, every filter is done exactly by the source, and order and limit
     are the source's too, or a whole key is given, so that there is at most one row.
     """
-    if len(plan.scans) != 1 or not isinstance(plan.select, exp.Select):
+    if len(plan.scans) != 1 or not isinstance(plan.select, exp.Select) or plan.scans[0].shared:
         return None
     scan, table = plan.scans[0], tables[plan.scans[0].id]
     chain = chain_to_scan(plan)

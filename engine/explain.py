@@ -58,7 +58,8 @@ class ScanReading:
 @dataclass(frozen=True, slots=True)
 class ScanExplained:
     """One scan. `columns_read`: how many of how many. `pushed`: predicates in words; `keys_from`: lists of keys
-    that another scan gives while the query runs; `stayed`: what did not go to the source, and why."""
+    that another scan gives while the query runs; `stayed`: what did not go to the source, and why. `shared`: what it
+    is read once for."""
 
     id: str
     connection: str
@@ -75,6 +76,7 @@ class ScanExplained:
     statement: str | None = None
     statement_problem: str = ""
     reading: ScanReading | None = None
+    shared: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +215,7 @@ def _scan(plan: Plan, scan: Scan, expectations: bool) -> ScanExplained:
         row_estimate=scan.row_estimate,
         expected_rows=scan.expected_rows if expectations else None,
         statement=scan.fragment.sql if scan.fragment is not None else None,
+        shared=scan.shared,
     )
 
 
@@ -230,6 +233,8 @@ def _words(scan: Scan) -> str:
         parts.append("order by " + ", ".join(key.column for key in scan.order_by))
     if scan.limit is not None:
         parts.append(f"limit {scan.limit}")
+    if scan.shared:
+        parts.append(f"read once for {scan.shared}")
     return ", ".join(parts)
 
 
@@ -275,6 +280,8 @@ def _scan_lines(scan: ScanExplained) -> Iterator[str]:
         yield f"    order by   {', '.join(scan.order_by)}"
     if scan.limit is not None:
         yield f"    limit      {scan.limit}"
+    if scan.shared:
+        yield f"    once       for {scan.shared}"
     yield from (f"    stayed     {text}" for text in scan.stayed)
     if scan.statement is not None:
         yield f"    statement  {scan.statement}"

@@ -18,6 +18,7 @@ from engine.rules.push_join_keys import push_join_keys
 from engine.rules.push_joins import push_joins
 from engine.rules.push_limit import push_limit
 from engine.rules.push_top import push_top
+from engine.rules.share_scans import share_scans
 from engine.rules.skip_branches import skip_branches
 from engine.scans import described
 from engine.trees import nodes
@@ -36,7 +37,8 @@ RULES: tuple[Rule, ...] = (
     push_joins,  # after push_aggregates: a join below a grouping goes with it
     push_top,  # after the fragments: it cuts what they give
     skip_branches,  # after all that makes fragments: guards stay with the scans that there are then
-    push_join_keys,  # last: keys go to fragments too, and what the filters leave decides which side is small
+    push_join_keys,  # after those: keys go to fragments too, and what the filters leave decides which side is small
+    share_scans,  # last: scans are equal, or not, by all that the other rules gave them
 )
 
 # What the other rules cost grows faster than a query: of one this large they are left out, so that the largest legal

@@ -55,7 +55,8 @@ class Scan:
     table; such a scan has no predicates, order or limit of its own. `row_estimate`: of the whole table.
     `expected_rows`: about how many the scan will give, its filters and keys considered. `guards` decide, once the
     caller's values are known, whether it is `skipped`: the source isn't asked, and there are no rows. `conditions`:
-    what was copied to the source in its own dialect.
+    what was copied to the source in its own dialect. `shared`: what it is read once for, in words, where it would
+    else be read more often.
     """
 
     id: str
@@ -74,6 +75,7 @@ class Scan:
     guards: tuple[Guard, ...] = ()
     skipped: bool = False
     conditions: tuple[SourceCondition, ...] = ()
+    shared: str = ""
 
     def request(self) -> ScanRequest:
         """What the connector is asked for."""
@@ -236,6 +238,7 @@ def scan_to_json(scan: Scan) -> dict[str, object]:
             for g in scan.guards
         ],
         "skipped": scan.skipped,
+        "shared": scan.shared,
         "expected_rows": scan.expected_rows,
         "conditions": [condition_to_json(condition) for condition in scan.conditions],
     }
@@ -258,6 +261,7 @@ def scan_from_json(data: dict[str, object]) -> Scan:
         fragment=fragment_from_json(cast("dict[str, object] | None", data["fragment"])),
         guards=tuple(_guard_from_json(*g) for g in cast("list[tuple[list[Any], Any]]", data["guards"])),
         skipped=bool(data["skipped"]),
+        shared=str(data["shared"]),
         expected_rows=cast("int | None", data["expected_rows"]),
         conditions=tuple(condition_from_json(c) for c in cast("list[dict[str, object]]", data["conditions"])),
     )

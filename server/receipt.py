@@ -47,11 +47,12 @@ def account(outcome: Outcome, result: Mapping[str, Any], prepared: Prepared, cou
 
 def _use(used: Mapping[str, Any], plan: Plan, scan: Scan) -> SourceUse:
     keys = int(used["keys"])
+    statement = shape(scan) + (f" for {keys} keys" if keys else "")
     return SourceUse(
         scan=scan.id,
         connection=scan.connection,
         table=str(used["table"]),
-        statement=f"{shape(scan)} for {keys} keys" if keys else shape(scan),
+        statement=statement + (f", read once for {scan.shared}" if scan.shared else ""),
         rows=int(used["rows"]),
         bytes=int(used["bytes"]),
         seconds_to_first_row=used["seconds_to_first_row"],

@@ -270,7 +270,12 @@ class FederatedQueries:
         return f"SELECT {shown} FROM {text}", len(chosen)
 
     def twice(self) -> tuple[str, int]:
-        """A CTE that is read twice."""
+        """A CTE or a view that is read twice, or a recursion, which reads in each of its rounds."""
+        form = self.rng.random()
+        if form < 0.2:
+            return self.recursion()
+        if form < 0.6:
+            return self.view_twice()
         name = self.fresh()
         inner, width = self.star()
         names = ", ".join(f"k{index}" for index in range(width))
@@ -312,6 +317,43 @@ class FederatedQueries:
             alias = self.fresh()
             return f"SELECT {alias}.a0 AS o0, count(*) AS n FROM ({sql}) AS {alias} GROUP BY {alias}.a0", 2
         return sql, len(shown)
+
+    def view_twice(self) -> tuple[str, int]:
+        """The same SELECT in two places of a query: joined, one below the other, or as arms of a set operation."""
+        inner, width = self.star()
+        one, other = self.fresh(), self.fresh()
+        names = ", ".join(f"k{index}" for index in range(width))
+        first, second = f"({inner}) AS {one}({names})", f"({inner}) AS {other}({names})"
+        shown, last = ", ".join(f"{one}.k{index} AS o{index}" for index in range(width)), width - 1
+        form = self.rng.random()
+        if form < 0.35:
+            word = self.pick(("JOIN", "LEFT JOIN", "FULL JOIN"))
+            on = f"{one}.k0 = {other}.k0" + (f" AND {one}.k{last} = {other}.k{last}" if self.chance(0.5) else "")
+            shown = f"{one}.k0 AS o0, count(*) AS a0, max({other}.k{last}) AS a1"
+            return f"SELECT {shown} FROM {first} {word} {second} ON {on} GROUP BY {one}.k0", 3
+        if form < 0.6:
+            word = self.pick(("IN", "NOT IN"))
+            return f"SELECT {shown} FROM {first} WHERE {one}.k{last} {word} (SELECT k{last} FROM {second})", width
+        if form < 0.8:
+            part = self.pick(("", f" WHERE {other}.k0 = {one}.k0"))
+            value = f"(SELECT {self.pick(('max', 'count'))}({other}.k{last}) FROM {second}{part})"
+            return f"SELECT {shown}, {value} AS a0 FROM {first}", width + 1
+        arms = (f"SELECT * FROM {first}", f"SELECT * FROM {second} WHERE {other}.k0 IS NOT NULL")
+        return self.pick((" UNION ALL ", " UNION ", " EXCEPT ", " INTERSECT ")).join(arms), width
+
+    def recursion(self) -> tuple[str, int]:
+        """Rows that lead to rows, three rounds deep."""
+        name, first, step = self.fresh(), self.source("facts"), self.source("facts")
+        link = self.pick(("dim", "small", "n"))
+        start = self.condition(list(first.columns.values()))
+        more = f" AND {self.condition(list(step.columns.values()))}" if self.chance(0.4) else ""
+        sql = (
+            f"WITH RECURSIVE {name}(a, d) AS (SELECT {first.columns['id'][0]}, 0 FROM {first.text} WHERE {start} "
+            f"{self.pick(('UNION ALL', 'UNION'))} SELECT {step.columns['id'][0]}, d + 1 FROM {name} JOIN {step.text} "
+            f"ON {step.columns[link][0]} = {name}.a WHERE d < 2{more}) SELECT d AS o0, count(*) AS a0, max(a) AS a1 "
+            f"FROM {name} GROUP BY d"
+        )
+        return sql, 3
 
     def unused(self) -> tuple[str, int]:
         """Outer joins of which nothing, or only a little, is used."""

@@ -96,7 +96,8 @@ def outcome(rule: str, query: str) -> tuple[str, ...]:
 
 
 def _sql(rule: str, plan: Plan) -> list[str]:
-    return [f"{MARK} {plan.select.sql(dialect='duckdb')}"] if rule in ("prune_columns", "factor_conditions") else []
+    changing = ("prune_columns", "factor_conditions", "share_scans")
+    return [f"{MARK} {plan.select.sql(dialect='duckdb')}"] if rule in changing else []
 
 
 def _scan(scan: Scan) -> str:

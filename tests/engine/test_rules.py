@@ -22,7 +22,7 @@ def test_a_rule_does_what_its_file_says(rule: str, case: golden.Case) -> None:
 
 
 @pytest.mark.parametrize(
-    "rule", ["factor_conditions", "push_filters", "push_limit", "push_join_keys", "prune_columns"]
+    "rule", ["factor_conditions", "push_filters", "push_limit", "push_join_keys", "prune_columns", "share_scans"]
 )
 def test_the_rules_have_golden_cases(rule: str) -> None:
     assert len(golden.cases(rule)) >= 5

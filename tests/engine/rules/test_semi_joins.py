@@ -39,7 +39,6 @@ PUSHED = {
     "SELECT r.qty FROM rest.lines r JOIN erp.orders o ON o.id = r.order_id "
     "WHERE o.customer IN (SELECT id FROM erp.customers) AND r.no NOT IN (SELECT no FROM rest.lines)": [
         "[rest.lines]",
-        "[rest.lines]",
         "SELECT s1.id AS c0 FROM orders AS s1 WHERE "
         "EXISTS (SELECT 1 FROM customers AS s2 WHERE (s2.id = s1.customer))",
     ],
