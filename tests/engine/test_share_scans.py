@@ -68,7 +68,9 @@ READ_ONCE = {
 def test_a_source_is_asked_once_for_what_a_query_needs_in_several_places(
     case: str, connection: str, lives: dict[str, Live], asked: list[str]
 ) -> None:
-    live, sql = lives["plain"], READ_ONCE[case].format(c=connection)
+    # Of small statements all rows are held, for any number of readings.
+    live = lives["large" if "recursion" in case else "plain"]
+    sql = READ_ONCE[case].format(c=connection)
     found = live.run(sql)
     assert difference(found.table, live.expected(sql)) is None
     assert asked == [connection]
