@@ -92,8 +92,8 @@ class FederatedQueries:
             (self.pick(databases), self.pick(databases)), everywhere,
         ))  # fmt: skip
         shapes: tuple[Callable[[], tuple[str, int]], ...] = (
-            self.star, self.star, self.star, self.sites, self.sites, self.twice, self.twice, self.unused, self.scalar,
-            self.many,
+            self.star, self.star, self.star, self.star, self.sites, self.sites, self.twice, self.twice, self.unused,
+            self.scalar, self.many,
         )  # fmt: skip
         sql, width = self.pick(shapes)()
         if self.chance(0.35):

@@ -40,7 +40,7 @@ def test_rules_change_no_answer_over_five_kinds_of_sources(block: int, federated
         problem = federated.check(number, tally)
         assert problem is None, problem
     assert tally.refused <= BLOCK // 4
-    assert tally.made + tally.keys > BLOCK // 4
+    assert tally.made + tally.keys > BLOCK // 5
     assert tally.kept > BLOCK // 8
 
 
