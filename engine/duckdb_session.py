@@ -6,7 +6,9 @@ no bound on the process (a 4 GB repeat() ignores it): the address-space limit of
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import duckdb
 
@@ -22,6 +24,34 @@ def is_sound(session: duckdb.DuckDBPyConnection) -> bool:
     except duckdb.Error:
         return False
     return True
+
+
+class Session(Protocol):
+    """An instance as a query needs it."""
+
+    def cursor(self) -> duckdb.DuckDBPyConnection: ...
+
+
+class LateSession:
+    """An instance that is opened when the first cursor is wanted: a key lookup needs none, and it takes 20 ms."""
+
+    def __init__(self, open: Callable[[], duckdb.DuckDBPyConnection]) -> None:
+        self._open = open
+        self._made: duckdb.DuckDBPyConnection | None = None
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A new cursor. Raises duckdb.Error."""
+        return self.opened().cursor()
+
+    def opened(self) -> duckdb.DuckDBPyConnection:
+        """The instance itself."""
+        if self._made is None:
+            self._made = self._open()
+        return self._made
+
+    def is_sound(self) -> bool:
+        """Whether it works, or has not been opened yet."""
+        return self._made is None or is_sound(self._made)
 
 
 def open_session(

@@ -13,6 +13,7 @@ import pyarrow as pa
 from connectors.sdk import Connector
 from connectors.sdk.errors import ConnectorError, ScanCancelledError
 from connectors.sdk.types import arrow_type
+from engine.duckdb_session import Session
 from engine.encoders.direct_rows import MAX_ROWS, can_write, direct_rows
 from engine.encoders.encoding import Encoding
 from engine.encoders.rows import is_text, rows_sql
@@ -42,7 +43,7 @@ class Execution:
 
     def __init__(
         self,
-        session: duckdb.DuckDBPyConnection,
+        session: Session,
         connectors: Mapping[str, Connector],
         job: Job,
         kept: KeptStatements | None = None,

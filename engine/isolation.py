@@ -6,12 +6,14 @@ address-space limit the same statement ends in a clean error. Linux has it; macO
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import resource
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
@@ -44,8 +46,26 @@ def limit_address_space(extra: int) -> bool:
     now = address_space()
     if now is None:
         return False
-    resource.setrlimit(resource.RLIMIT_AS, (now + extra, now + extra))
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = now + extra if hard == resource.RLIM_INFINITY else min(now + extra, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
     return True
+
+
+@contextlib.contextmanager
+def besides_the_limit() -> Iterator[None]:
+    """What the block maps is not counted; then the limit is final, and of another block all is counted."""
+    before = address_space()
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if before is None or soft == hard:
+        yield
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    try:
+        yield
+    finally:
+        limit = soft + max(0, (address_space() or before) - before)
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def arm_cpu_limit(seconds: int, armed: int = 0) -> int:

@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from engine.duckdb_session import Session
 from engine.encoders.encoding import Encoding
 from engine.encoders.rows import is_text, row_form, rows_sql
 from engine.job import Statement
@@ -55,7 +56,7 @@ class KeptStatement:
 class KeptStatements:
     """The statements that one DuckDB has kept, the longest unused one leaving first."""
 
-    def __init__(self, session: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
         self._kept: OrderedDict[Hashable, KeptStatement | None] = OrderedDict()
 

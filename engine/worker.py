@@ -10,12 +10,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import select
 import socket
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,16 +27,17 @@ import pyarrow as pa
 from connectors.sdk import Connector
 from connectors.sdk.errors import ConnectorError
 from connectors.sdk.registry import connector_config, connector_type
-from engine.duckdb_session import is_sound, open_session
+from engine.duckdb_session import LateSession, Session, open_session
 from engine.errors import EngineBugError, EngineError, MemoryLimitError, SourceError
 from engine.executor import Execution, query_error, source_error
 from engine.frames import FrameReader, data_head, event_frame
 from engine.introspection import infer_table, introspect, native_statements, read_statistics, test_connection
-from engine.isolation import arm_cpu_limit, confine_worker, limit_address_space, name_process
+from engine.isolation import arm_cpu_limit, besides_the_limit, confine_worker, limit_address_space, name_process
 from engine.job import Job, JobConnection, job_from_json
 from engine.kept_statements import KeptStatements
 
 ADDRESS_SPACE_BASE = 1024 * 1024 * 1024
+IDLE_SECONDS = 0.1
 DATA_BYTES = 1024 * 1024
 HELD_BYTES = 64 * 1024
 
@@ -130,7 +131,7 @@ class Worker:
         self._socket = connection
         self._control = control
         self._open = open
-        self._session = open()
+        self._session = LateSession(open)
         self._kept = KeptStatements(self._session)
         self._connectors = Connectors()
         self._execution: Execution | None = None
@@ -157,6 +158,8 @@ class Worker:
     def serve(self) -> None:
         """The main thread: one job after another, until the API process is gone."""
         SocketSink(self._socket).event({"event": "ready", "pid": os.getpid()})
+        if not select.select([self._socket], [], [], IDLE_SECONDS)[0]:
+            self._session.opened()  # nobody has waited for this worker: the first who comes need not wait for DuckDB
         for event in _events(self._socket):
             job = job_from_json(event)
             sink = SocketSink(self._socket, hold=job.statement is not None and job.statement.direct is not None)
@@ -212,9 +215,9 @@ class Worker:
         try:
             return self._attempt(job, connectors, sink, self._session, self._kept)
         except EngineError:
-            if is_sound(self._session):
+            if self._session.is_sound():
                 raise
-            self._session = self._open()
+            self._session = LateSession(self._open)
             self._kept = KeptStatements(self._session)
             if sink.sent or self._cancelled_run == job.run:
                 raise
@@ -229,7 +232,7 @@ class Worker:
         job: Job,
         connectors: dict[str, Connector],
         sink: SocketSink,
-        session: duckdb.DuckDBPyConnection,
+        session: Session,
         kept: KeptStatements | None = None,
     ) -> dict[str, object]:
         execution = self._last = Execution(session, connectors, job, kept)
@@ -293,9 +296,13 @@ def run_worker(settings: dict[str, Any], confined: Callable[[], None] | None = N
     pa.set_cpu_count(settings["threads"])
     pa.set_io_thread_count(settings["threads"])
     spill = Path(settings["spill"])
-    opened = partial(open_session, settings["memory_mb"], settings["threads"], spill, settings["spill_mb"])
-    worker = Worker(connection, socket.socket(fileno=settings["control"]), opened)
     limit_address_space(int(settings["memory_mb"] * 1.5 * 1024 * 1024) + ADDRESS_SPACE_BASE)
+
+    def opened(plain: bool = False) -> duckdb.DuckDBPyConnection:
+        with besides_the_limit():
+            return open_session(settings["memory_mb"], settings["threads"], spill, settings["spill_mb"], plain)
+
+    worker = Worker(connection, socket.socket(fileno=settings["control"]), opened)
     threading.Thread(target=worker.listen, name="listen", daemon=True).start()
     with contextlib.suppress(OSError):  # the API process is gone: nobody to tell
         worker.serve()

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,8 @@ from engine.engine import Engine
 from engine.errors import AnswerLimitError, CpuLimitError, EngineError, MemoryLimitError
 from engine.isolation import resident
 from engine.pool import PoolSettings
-from tests.engine.workers import answer, engine, job, pids
+from engine.worker import ADDRESS_SPACE_BASE
+from tests.engine.workers import answer, engine, job, pids, until
 
 MEMORY_MB = 256
 BOUND = int((MEMORY_MB * 1.5 + 300) * 1024 * 1024)
@@ -92,6 +94,25 @@ def test_a_cpu_bomb_ends_when_its_seconds_are_over(workers: Engine, name: str) -
     assert time.monotonic() - began < 12
     assert raised.value.hint
     _is_recovered(workers)
+
+
+def test_the_limit_on_address_space_is_final_once_duckdb_is_open() -> None:
+    """A worker that runs SQL can't raise it, and DuckDB's own start is not taken from what a query may map."""
+    with engine(PoolSettings(workers=1, spare=1, reserved=0, memory_mb=64, threads=1)) as made:
+        until(lambda: made.pool.state()["idle"] == 1, 20)
+        (pid,) = pids(made.pool)
+
+        def bounds() -> list[str]:
+            lines = Path(f"/proc/{pid}/limits").read_text().splitlines()
+            return next(line.split()[3:5] for line in lines if line.startswith("Max address space"))
+
+        assert bounds()[0] != "unlimited"
+        _is_recovered(made)  # its first query
+        soft, hard = bounds()
+        assert soft == hard
+        mapped = int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * 4096
+        free = int(soft) - mapped
+        assert 0.9e9 < free < 64 * 1.5 * 1024**2 + ADDRESS_SPACE_BASE + 50e6
 
 
 def test_cpu_seconds_are_counted_for_each_query_anew(workers: Engine) -> None:
