@@ -21,6 +21,7 @@ from engine.estimates import estimated_rows
 from engine.group_estimates import rows_joined_by_keys, values_of
 from engine.plan import Note, Plan
 from engine.predicates import conjuncts
+from engine.rules.computed_outputs import computed_outputs
 from engine.rules.key_columns import takes_keys
 from engine.rules.relation import MOST_TABLES, Item, Reader, Relation, covered, in_order
 from engine.rules.rewrite import drop_unread, scan_table
@@ -102,7 +103,11 @@ class _Joining:
             self._leaving = [term for join in own for term in conjuncts(join.args.get("on"))]
         leaving = {id(column) for term in self._leaving for column in nodes_of(term, exp.Column)}
         columns = [column for column in columns if id(column) not in leaving]
-        made: list[tuple[exp.Column, exp.Expr]] = []
+        made: list[tuple[exp.Expr, exp.Expr]] = []
+        for one in computed_outputs(self._select, columns, self.relation, statement):
+            made.append((one.node, one.over(statement, scan_id)))
+            inside = {id(node) for node in one.node.walk()}
+            columns = [column for column in columns if id(column) not in inside]
         for column in columns:
             made.append((column, self._over(self.relation.expand(column), statement, scan_id)))
         above = [self._over(term, statement, scan_id) for term in kept]
@@ -110,8 +115,8 @@ class _Joining:
             raise InexactError("only the number of rows matters")
         self._check_worth(items, len(statement.outputs))
         scan = statement.scan(scan_id, exact, rows=_joined_rows(items, self._tables, exact))
-        for column, replacement in made:
-            column.replace(replacement)
+        for node, replacement in made:
+            node.replace(replacement)
         self._rewrite(scan_id, chosen, above, inner)
         return scan
 

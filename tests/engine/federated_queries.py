@@ -193,6 +193,10 @@ class FederatedQueries:
         if form < 0.5:
             return self.grouped(text + where, columns)
         chosen = self.rng.sample(columns, min(len(columns), self.rng.randint(1, 4)))
+        factors = [r for r, _ in columns if r.split(".")[1] in ("rate", "money")]
+        if len(factors) > 1 and self.chance(0.4):
+            one, other = self.rng.sample(factors, 2)
+            chosen[0] = (f"{one} * ({self.pick(('1', '0.25', other))} - {other})", "decimal")
         shown = ", ".join(f"{reference} AS o{index}" for index, (reference, _) in enumerate(chosen))
         distinct = "DISTINCT " if form > 0.9 else ""
         return f"SELECT {distinct}{shown} FROM {text}{where}", len(chosen)
@@ -224,6 +228,12 @@ class FederatedQueries:
         value = self.pick(numbers)
         if self.chance(0.2):
             value = f"CASE WHEN {self.condition(columns)} THEN {value} ELSE 0 END"
+        factors = [r for r in numbers if r.split(".")[1] in ("rate", "money")]
+        if len(factors) > 1 and self.chance(0.5):
+            one, other = self.rng.sample(factors, 2)
+            form = self.pick(("(1 - {})", "(0.5 + {})", "-{}", "{}", "2 * {}"))
+            value = f"{one} {self.pick('+-*')} {form.format(other)}"
+            return f"{self.pick(('sum', 'sum', 'avg', 'max'))}({value})"
         small = [r for r in numbers if r.split(".")[1] in ("small", "no", "rate", "kind", "dim", "money")]
         if small and self.chance(0.3):
             value = f"{self.pick(small)} {self.pick('+-*')} {self.pick(small)}"

@@ -18,7 +18,7 @@ from engine.source_tables import table_to_json
 EXACT = dict.fromkeys(Op, Support.EXACT)
 COLUMNS = {
     "orders": {"id": "INTEGER", "customer": "INTEGER", "status": "VARCHAR", "total": "DECIMAL(12,2)", "day": "DATE",
-               "weight": "DOUBLE", "note": "VARCHAR"},
+               "weight": "DOUBLE", "note": "VARCHAR", "share": "DECIMAL(6,4)"},
     "customers": {"id": "INTEGER", "name": "VARCHAR", "region": "INTEGER"},
     "lines": {"order_id": "INTEGER", "no": "INTEGER", "qty": "INTEGER"},
 }  # fmt: skip
