@@ -172,6 +172,13 @@ def test_having_order_and_expressions_over_groups_stay_in_duckdb() -> None:
     )
 
 
+def test_a_views_constant_may_be_among_parameters() -> None:
+    sql = "SELECT count(*) FROM (SELECT 'pg' AS site, id FROM erp.orders) v WHERE site IN "
+    (found,) = fragments(f"{sql}(CAST($1 AS VARCHAR), CAST($2 AS VARCHAR))", (Parameter("VARCHAR", "pg"),) * 2)
+    equal = "(CAST(%s AS text) = CAST(%s AS text))"
+    assert found == f"SELECT COUNT(*) AS c0 FROM orders AS s0 WHERE ({equal} OR {equal})"
+
+
 def test_average_is_the_sum_by_the_number() -> None:
     assert rest("SELECT avg(customer) AS a FROM erp.orders") == (
         "SELECT (CAST(CAST(f0.c0 AS INT128) AS DOUBLE) / f0.c1) AS a FROM f0 AS f0"
