@@ -115,9 +115,11 @@ def read_parquet(
 
 def _opened(file: OpenFile) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(pa.PythonFile(file.handle, mode="r"))
+        parquet = pq.ParquetFile(pa.PythonFile(file.handle, mode="r"), metadata=next(iter(file.footer), None))
     except (pa.ArrowException, OSError) as error:
         raise _damaged(file, error) from None
+    file.footer[:] = [parquet.metadata]
+    return parquet
 
 
 def _damaged(file: OpenFile, error: BaseException) -> SourceProtocolError:
