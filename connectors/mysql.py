@@ -29,9 +29,9 @@ from connectors.parts.mysql_errors import connection_error, statement_error
 from connectors.parts.mysql_packed import Packed, packed, packed_batches, packed_rows, row_values
 from connectors.sdk.capabilities import ConnectionCapabilities, Table
 from connectors.sdk.connector import ConnectorConfig, Stage
-from connectors.sdk.errors import ConfigurationError, ConnectorError, SourceUnavailableError
-from connectors.sdk.probe import reach, timed
-from connectors.sdk.scan import Comparison, Op, ScanRequest, SortKey, TableName, Value
+from connectors.sdk.errors import ConnectorError, SourceUnavailableError
+from connectors.sdk.probe import log_in, read_tables
+from connectors.sdk.scan import Comparison, Op, SortKey, TableName, Value
 from connectors.sdk.select import SYMBOL, Dialect, SqlColumn, SqlTable, behind, like_pattern
 from connectors.sdk.sessions import Sessions, has_news
 from connectors.sdk.sql import Reading, SqlConnector
@@ -216,37 +216,16 @@ class Mysql(SqlConnector):
 
     def test(self) -> Iterator[Stage]:
         config = self.config
-        for stage in reach(config.host, config.port, config.connect_timeout):
+        for stage in log_in(config.host, config.port, config.connect_timeout, self._try_login):
             yield stage
             if not stage.ok:
                 return
-        login = timed("login", self._try_login)
-        if not login.ok and "TLS" in login.message:
-            login = Stage("tls", False, login.seconds, login.message, login.hint)
-        yield login
-        if not login.ok:
-            return
-        permission = timed("permission", lambda: f"{len(self.list_tables())} tables may be read")
-        yield permission
-        if permission.ok:
-            yield timed("first_row", self._try_first_row)
+        yield from read_tables(self, "GRANT SELECT ON the database's tables to this user")
 
     def _try_login(self) -> str:
         with self._guarded(), self._sessions.use() as session:
             tls = "with TLS" if _is_encrypted(session) else "without TLS"
             return f"server version {_version(session)}, {tls}"
-
-    def _try_first_row(self) -> str:
-        tables = self.list_tables()
-        if not tables:
-            raise ConfigurationError(
-                "no table may be read", hint="GRANT SELECT ON the database's tables to this user"
-            )
-        table = self.describe(tables[0])
-        columns = tuple((column.name, column.sql_type) for column in table.columns)
-        for _ in self.scan(ScanRequest(table.name, columns, limit=1)):
-            return f"read a row of {table.name}"
-        return f"{table.name} is empty"
 
     # Sessions and statements ----------------------------------------------------------------------------------
 

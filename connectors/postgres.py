@@ -24,10 +24,10 @@ from connectors.sdk.batches import to_batches
 from connectors.sdk.capabilities import ConnectionCapabilities, Table
 from connectors.sdk.connector import ConnectorConfig, Stage
 from connectors.sdk.csv_rows import CsvColumns, csv_batches
-from connectors.sdk.errors import ConfigurationError, SourceTimeoutError
+from connectors.sdk.errors import SourceTimeoutError
 from connectors.sdk.patience import Patience
-from connectors.sdk.probe import reach, timed
-from connectors.sdk.scan import Op, ScanRequest, SortKey, TableName, Value
+from connectors.sdk.probe import log_in, read_tables
+from connectors.sdk.scan import Op, SortKey, TableName, Value
 from connectors.sdk.select import Dialect, SqlColumn, SqlTable
 from connectors.sdk.sessions import Sessions, hang_up, has_news
 from connectors.sdk.sql import SMALL_ROWS, Reading, SqlConnector
@@ -196,39 +196,17 @@ class Postgres(SqlConnector):
 
     def test(self) -> Iterator[Stage]:
         config = self.config
-        for stage in reach(config.host, config.port, config.connect_timeout):
+        for stage in log_in(config.host, config.port, config.connect_timeout, self._try_login):
             yield stage
             if not stage.ok:
                 return
-        login = timed("login", self._try_login)
-        if not login.ok and "TLS" in login.message:
-            login = Stage("tls", False, login.seconds, login.message, login.hint)
-        yield login
-        if not login.ok:
-            return
-        permission = timed("permission", lambda: f"{len(self.list_tables())} tables may be read")
-        yield permission
-        if permission.ok:
-            yield timed("first_row", self._try_first_row)
+        yield from read_tables(self, "GRANT USAGE ON SCHEMA … and GRANT SELECT ON TABLE … to this user")
 
     def _try_login(self) -> str:
         with self._session() as session:
             version = session.info.server_version
             tls = "with TLS" if session.pgconn.ssl_in_use else "without TLS"
             return f"PostgreSQL {version // 10_000}.{version % 10_000}, {tls}"
-
-    def _try_first_row(self) -> str:
-        tables = self.list_tables()
-        if not tables:
-            raise ConfigurationError(
-                "no table may be read",
-                hint="GRANT USAGE ON SCHEMA … and GRANT SELECT ON TABLE … to this user",
-            )
-        table = self.describe(tables[0])
-        columns = tuple((column.name, column.sql_type) for column in table.columns)
-        for _ in self.scan(ScanRequest(table.name, columns, limit=1)):
-            return f"read a row of {table.name}"
-        return f"{table.name} is empty"
 
     # Sessions and statements ----------------------------------------------------------------------------------
 

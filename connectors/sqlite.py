@@ -25,7 +25,6 @@ from connectors.sdk.batches import to_batches
 from connectors.sdk.capabilities import ConnectionCapabilities, ForeignKey, Table
 from connectors.sdk.connector import ConnectorConfig, Stage
 from connectors.sdk.errors import (
-    ConfigurationError,
     ConnectorError,
     SourceDataError,
     SourceProtocolError,
@@ -35,8 +34,8 @@ from connectors.sdk.errors import (
     SourceUnavailableError,
 )
 from connectors.sdk.paths import open_file, open_root
-from connectors.sdk.probe import timed
-from connectors.sdk.scan import Comparison, Op, ScanRequest, SortKey, TableName, Value
+from connectors.sdk.probe import read_tables
+from connectors.sdk.scan import Comparison, Op, SortKey, TableName, Value
 from connectors.sdk.select import SYMBOL, Dialect, SqlColumn, SqlTable, behind
 from connectors.sdk.sessions import Sessions
 from connectors.sdk.sql import Reading, SqlConnector
@@ -227,20 +226,7 @@ class Sqlite(SqlConnector):
         self._sessions.close()
 
     def test(self) -> Iterator[Stage]:
-        permission = timed("permission", lambda: f"{len(self.list_tables())} tables may be read")
-        yield permission
-        if permission.ok:
-            yield timed("first_row", self._try_first_row)
-
-    def _try_first_row(self) -> str:
-        tables = self.list_tables()
-        if not tables:
-            raise ConfigurationError("the file has no tables", hint="check `file`: is it the right database?")
-        table = self.describe(tables[0])
-        columns = tuple((column.name, column.sql_type) for column in table.columns)
-        for _ in self.scan(ScanRequest(table.name, columns, limit=1)):
-            return f"read a row of {table.name}"
-        return f"{table.name} is empty"
+        yield from read_tables(self, "check `file`: is it the right database?")
 
     def _is_current(self, session: Session) -> bool:
         """Whether the path still names the file that the session opened: a replaced one would be read for ever."""

@@ -1,13 +1,15 @@
-"""The first stages of a connection test, for every source with a host and a port: DNS and TCP."""
+"""Stages of a connection test that many kinds of sources share: from the host's name to the first row."""
 
 from __future__ import annotations
 
 import socket
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
-from connectors.sdk.connector import Stage
-from connectors.sdk.errors import ConnectorError
+from connectors.sdk.connector import Connector, Stage
+from connectors.sdk.errors import ConfigurationError, ConnectorError
+from connectors.sdk.scan import ScanRequest
 
 
 def timed(name: str, work: Callable[[], str]) -> Stage:
@@ -52,3 +54,32 @@ def reach(host: str, port: int, timeout: float) -> Iterator[Stage]:
         )
         return
     yield Stage("tcp", True, time.monotonic() - started, f"port {port} answers")
+
+
+def log_in(host: str, port: int, timeout: float, login: Callable[[], str]) -> Iterator[Stage]:
+    """Stages `dns`, `tcp` and `login` of a database server; a login that fails for its TLS is the stage `tls`."""
+    for stage in reach(host, port, timeout):
+        yield stage
+        if not stage.ok:
+            return
+    found = timed("login", login)
+    yield replace(found, name="tls") if not found.ok and "TLS" in found.message else found
+
+
+def read_tables(connector: Connector, hint: str) -> Iterator[Stage]:
+    """Stages `permission` and `first_row`, of the first table. `hint`: what to do when there is none."""
+
+    def first_row() -> str:
+        tables = connector.list_tables()
+        if not tables:
+            raise ConfigurationError("no table may be read", hint=hint)
+        table = connector.describe(tables[0])
+        columns = tuple((column.name, column.sql_type) for column in table.columns)
+        for _ in connector.scan(ScanRequest(table.name, columns, limit=1)):
+            return f"read a row of {table.name}"
+        return f"{table.name} is empty"
+
+    permission = timed("permission", lambda: f"{len(connector.list_tables())} tables may be read")
+    yield permission
+    if permission.ok:
+        yield timed("first_row", first_row)

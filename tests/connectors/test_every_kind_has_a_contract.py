@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from pathlib import Path
 
 from connectors.sdk.registry import connector_kinds
@@ -24,9 +25,10 @@ def kind_of(node: ast.ClassDef) -> str | None:
     return None
 
 
-def contract_kinds(source: str) -> set[str]:
-    """The kinds for which a module has a class that pytest collects and that descends from ConnectorContract."""
-    classes = {node.name: node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)}
+def contract_kinds(sources: Iterable[str]) -> set[str]:
+    """The kinds for which the modules have a class that pytest collects and that descends from ConnectorContract."""
+    nodes = [node for source in sources for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
+    classes = {node.name: node for node in nodes}
     kinds: set[str] = set()
     for name in (name for name in classes if name.startswith("Test")):
         found, line, kind = False, [name], None
@@ -42,8 +44,6 @@ def contract_kinds(source: str) -> set[str]:
 
 
 def test_every_kind_has_a_contract_class() -> None:
-    found: set[str] = set()
-    for path in Path(__file__).parent.rglob("test_*.py"):
-        found |= contract_kinds(path.read_text("utf-8"))
+    found = contract_kinds(path.read_text("utf-8") for path in Path(__file__).parent.rglob("*.py"))
     missing = set(connector_kinds()) - found
     assert not missing, f"write a subclass of ConnectorContract for {sorted(missing)} (see connectors/sdk/testing.py)"

@@ -15,8 +15,8 @@ from connectors.mysql import Mysql, MysqlConfig
 from connectors.sdk import ForeignKey, Op, ScanRequest, Support, TableName
 from connectors.sdk.connector import Connector
 from connectors.sdk.errors import ConnectorError, SourceDataError, SourceSchemaChangedError
-from connectors.sdk.testing import ConnectorContract, Fault, SourceTable
-from tests.servers.fault_proxy import FaultProxy, Faults, start_fault_proxy
+from connectors.sdk.testing import SourceTable
+from tests.connectors.database_contract import DatabaseContract
 from tests.servers.mariadb import MariaDBServer
 
 NATIVE = {
@@ -37,38 +37,22 @@ def quoted(name: str) -> str:
     return "`" + name.replace("`", "``").replace("%", "%%") + "`"
 
 
-class TestMysqlContract(ConnectorContract):
+class TestMysqlContract(DatabaseContract):
     kind = "mysql"
     column_types = (
         *("BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"),
         *("FLOAT", "DOUBLE", "DECIMAL(10,2)", "DECIMAL(38,12)", "VARCHAR", "BLOB", "DATE", "TIME", "TIMESTAMP"),
         *("TIMESTAMP WITH TIME ZONE", "UUID"),
     )
-    faults = frozenset(Fault)
     server: ClassVar[MariaDBServer]
-    proxies: ClassVar[list[FaultProxy]] = []
 
     @pytest.fixture(autouse=True, scope="class")
     @classmethod
-    def use_server(cls, mariadb_database: MariaDBServer) -> Iterator[None]:
+    def use_server(cls, mariadb_database: MariaDBServer) -> None:
         cls.server, cls.secret = mariadb_database, mariadb_database.password
-        yield
-        while cls.proxies:
-            cls.proxies.pop().close()
 
     def make(self, time_zone: ZoneInfo | None = None, **changes: Any) -> Connector:
         return Mysql(MysqlConfig.model_validate({**self.configuration(), **changes}), time_zone)
-
-    def configuration(self) -> dict[str, object]:
-        server = self.server
-        return {
-            "host": server.host,
-            "port": server.port,
-            "database": server.database,
-            "user": server.user,
-            "password": server.password,
-            "tls": "disable",
-        }
 
     def create(self, table: SourceTable) -> TableName:
         columns = [f"{quoted(name)} {NATIVE.get(kind, kind)}" for name, kind in table.columns]
@@ -105,20 +89,6 @@ class TestMysqlContract(ConnectorContract):
             row = cursor.fetchone()
         assert row is not None
         return int(row[0])
-
-    def broken(self, fault: Fault) -> Connector:
-        if fault is Fault.WRONG_PASSWORD:
-            return self.make(password="not it")
-        faults = {
-            Fault.DEAD_HOST: Faults(refuse=True),
-            Fault.SLOW_HOST: Faults(silent=True),
-            Fault.CUT: Faults(reset_after=1_000_000),
-            Fault.TRUNCATED: Faults(truncate_after=1_000_000),
-        }[fault]
-        proxy = start_fault_proxy(self.server.host, self.server.port)
-        self.proxies.append(proxy)
-        proxy.set(faults)
-        return self.make(host=proxy.host, port=proxy.port, connect_timeout=2)
 
     def more_tables(self) -> Sequence[TableName]:
         collations = ["utf8mb4_general_ci", "utf8mb4_unicode_ci", "utf8mb4_bin", "utf8mb4_unicode_nopad_ci"]

@@ -19,9 +19,9 @@ from connectors.postgres import Postgres, PostgresConfig
 from connectors.sdk import ForeignKey, ScanRequest, Table, TableName
 from connectors.sdk.connector import Connector
 from connectors.sdk.errors import ConnectorError, SourceDataError, SourceSchemaChangedError, SourceTimeoutError
-from connectors.sdk.testing import ConnectorContract, Fault, SourceTable
+from connectors.sdk.testing import SourceTable
 from connectors.sdk.tls import Tls
-from tests.servers.fault_proxy import FaultProxy, Faults, start_fault_proxy
+from tests.connectors.database_contract import DatabaseContract
 from tests.servers.postgres import PostgresServer
 
 NATIVE = {
@@ -33,37 +33,21 @@ NATIVE = {
 }
 
 
-class TestPostgresContract(ConnectorContract):
+class TestPostgresContract(DatabaseContract):
     kind = "postgres"
     column_types = (
         *("BOOLEAN", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL(10,2)", "DECIMAL(38,12)"),
         *("VARCHAR", "BLOB", "DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "UUID"),
     )
-    faults = frozenset(Fault)
     server: ClassVar[PostgresServer]
-    proxies: ClassVar[list[FaultProxy]] = []
 
     @pytest.fixture(autouse=True, scope="class")
     @classmethod
-    def use_server(cls, postgres_database: PostgresServer) -> Iterator[None]:
+    def use_server(cls, postgres_database: PostgresServer) -> None:
         cls.server, cls.secret = postgres_database, postgres_database.password
-        yield
-        while cls.proxies:
-            cls.proxies.pop().close()
 
     def make(self, time_zone: ZoneInfo | None = None, **changes: Any) -> Connector:
         return Postgres(PostgresConfig.model_validate({**self.configuration(), **changes}), time_zone)
-
-    def configuration(self) -> dict[str, object]:
-        server = self.server
-        return {
-            "host": server.host,
-            "port": server.port,
-            "database": server.database,
-            "user": server.user,
-            "password": server.password,
-            "tls": "disable",
-        }
 
     def create(self, table: SourceTable) -> TableName:
         columns = [
@@ -109,20 +93,6 @@ class TestPostgresContract(ConnectorContract):
             ).fetchone()
         assert found is not None
         return int(str(found[0]))
-
-    def broken(self, fault: Fault) -> Connector:
-        if fault is Fault.WRONG_PASSWORD:
-            return self.make(password="not it")
-        faults = {
-            Fault.DEAD_HOST: Faults(refuse=True),
-            Fault.SLOW_HOST: Faults(silent=True),
-            Fault.CUT: Faults(reset_after=1_000_000),
-            Fault.TRUNCATED: Faults(truncate_after=1_000_000),
-        }[fault]
-        proxy = start_fault_proxy(self.server.host, self.server.port)
-        self.proxies.append(proxy)
-        proxy.set(faults)
-        return self.make(host=proxy.host, port=proxy.port, connect_timeout=2)
 
     def more_tables(self) -> Sequence[TableName]:
         with self.server.connect() as connection:
