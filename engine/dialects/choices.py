@@ -8,11 +8,12 @@ from dataclasses import replace
 from sqlglot import exp
 
 from engine.dialects.entries import MOMENTS, NUMBERS
-from engine.dialects.operations import NULL, UNTYPED, Context, InexactError, operation, typed_text
+from engine.dialects.operations import NULL, UNTYPED, Context, InexactError, operation, typed_text, whole_type
 from engine.dialects.table import TEXTS, Term
 from engine.trees import copied
 
 Render = Callable[[exp.Expr, Context], Term]
+MOMENT_TYPES = {"date": "DATE", "timestamp": "TIMESTAMP", "timestamptz": "TIMESTAMP WITH TIME ZONE"}
 _NOTHING = Term("NULL", (), NULL, is_constant=True)
 
 
@@ -67,12 +68,13 @@ def _one_of(sql: str, values: tuple[object, ...], terms: Sequence[Term], context
     made = Term(sql, values, "", sql_type=types.pop() if len(types) == 1 else "")  # type: ignore[arg-type]
     if families and families <= set(NUMBERS):
         if families == {"integer"}:
-            return replace(made, family="integer")
+            return replace(made, family="integer", sql_type=whole_type(known))
         whole = max(term.digits - term.scale if term.family == "decimal" else 19 for term in known)
         scale = max(term.scale for term in known)
         return replace(made, family="decimal", digits=whole + scale, scale=scale)
     if len(families) == 1 and families <= set(MOMENTS):
-        return replace(made, family=families.pop())
+        kind = families.pop()
+        return replace(made, family=kind, sql_type=MOMENT_TYPES[kind])
     if families == {"text"}:
         varying = sum(1 for term in known if not term.is_constant)
         if varying != 1 and context.dialect.one_text:

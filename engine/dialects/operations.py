@@ -10,7 +10,7 @@ so many years …), to_<family> (casts).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from string import Formatter
@@ -18,7 +18,7 @@ from string import Formatter
 from sqlglot import exp
 
 from connectors.sdk import Value
-from connectors.sdk.types import decimal_parts, family
+from connectors.sdk.types import INTEGERS, SIMPLE, decimal_parts, family
 from engine.conversions import convert, from_text
 from engine.dialects.entries import COMPARED, IS_EQUAL, NUMBERS
 from engine.dialects.table import COLLATED, CONDITION, SAME, TEXTS, DialectTable, Term
@@ -27,6 +27,8 @@ from engine.fragments import Param
 UNTYPED = "untyped"  # the family of a string literal: it takes the type of what it is compared with
 NULL = "null"
 CAST_FAMILIES = frozenset({"date", "timestamp", "timestamptz", "text", "uuid"})
+_SIGNED = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
+_WHOLE = ("add", "sub", "mul", "mod", "neg", "abs")
 _ORDERING = ("lt", "le", "gt", "ge")
 _WIDENED = {("date", "timestamp"), ("date", "timestamptz"), ("timestamp", "timestamptz")}
 _COUNTING = ("length", "left", "right", "substring", "substring_from")  # they count characters
@@ -85,9 +87,38 @@ def operation(name: str, operands: Sequence[Term], context: Context, **sizes: in
         scale,
         is_constant=all(operand.is_constant for operand in operands),
         ordered=operands[0].ordered if kind in TEXTS else True,
-        sql_type=operands[0].sql_type if entry.sql_type == SAME else entry.sql_type,
+        sql_type=_type_of(name, operands, kind, entry.sql_type),
         exact=entry.exact,
     )
+
+
+def _type_of(name: str, operands: Sequence[Term], kind: str, sql_type: str) -> str:
+    if sql_type == SAME:
+        return operands[0].sql_type
+    return whole_type(operands) if kind == "integer" and name in _WHOLE and not sql_type else sql_type
+
+
+def whole_type(terms: Sequence[Term]) -> str:
+    """DuckDB's type of a whole number that is made of others, "" where it is not sure.
+
+    The widest of theirs; a literal takes it where it fits, else INTEGER or BIGINT.
+    """
+    known = {term.sql_type for term in terms if term.sql_type}
+    rest = [term for term in terms if not term.sql_type]
+    literals = [value for term in rest if term.is_constant and len(term.values) == 1 for value in term.values]
+    if len(literals) < len(rest) or (len(known) > 1 and not known <= set(_SIGNED)):
+        return ""
+    for value in literals:
+        if not isinstance(value, int):
+            return ""
+        if not any(_holds(kind, value) for kind in known):
+            known.add("INTEGER" if _holds("INTEGER", value) else "BIGINT")
+    return known.pop() if len(known) == 1 else max(known, key=_SIGNED.index) if known <= set(_SIGNED) else ""
+
+
+def _holds(sql_type: str, value: int) -> bool:
+    bits, signed = SIMPLE[sql_type].bit_width if sql_type in INTEGERS else 0, not sql_type.startswith("U")
+    return bool(bits) and (-(2 ** (bits - 1)) if signed else 0) <= value < 2 ** (bits - signed)
 
 
 def _used(text: str) -> list[int]:
@@ -170,7 +201,7 @@ def bound_param(index: int, sql_type: str, context: Context) -> Term:
     if kind == "float" and not context.dialect.float_parameters:
         raise InexactError("a float of which it is not known whether the source has it")
     digits, scale = decimal_parts(sql_type) or (0, 0)
-    return bound(Param(index, sql_type, sql_type), kind, context, digits, scale)
+    return replace(bound(Param(index, sql_type, sql_type), kind, context, digits, scale), sql_type=sql_type)
 
 
 def chain(name: str, terms: Sequence[Term]) -> Term:

@@ -131,7 +131,7 @@ POSTGRES = DialectTable(
     placeholder="%s",
     quote=_quote,
     columns=frozenset({*NUMBERS, *MOMENTS, "float", "text", ROUGH, "uuid", "boolean"}),
-    keys=frozenset({*NUMBERS, *MOMENTS, "text", "uuid", "boolean"}),
+    keys=frozenset({*NUMBERS, *MOMENTS, "text", "uuid", "boolean", CONDITION}),
     bound=lambda kind: f"CAST(%s AS {_TYPES[kind]})",
     operations={
         **LOGIC,
@@ -159,6 +159,7 @@ POSTGRES = DialectTable(
     collated=lambda sql, kind: f'{sql} COLLATE "C"' if kind == "text" else sql,
     read=_read,
     true="TRUE",
+    whole="CAST({0} AS bigint)",
     text=_text,
     semi_joins="any",
     groups_first=True,

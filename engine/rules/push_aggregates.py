@@ -8,7 +8,7 @@ and COUNT. Sums of floats depend on the order of the rows and are never asked fo
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -18,7 +18,8 @@ from sqlglot.optimizer.scope import Scope
 
 from connectors.sdk import Table
 from engine.dialects.render import InexactError, render
-from engine.dialects.table import OPAQUE, Aggregate, Term
+from engine.dialects.table import CONDITION, OPAQUE, Aggregate, Term
+from engine.fragments import Param
 from engine.group_estimates import estimated_groups, rows_joined_by_keys, values_of
 from engine.plan import Note, Plan
 from engine.rules.grouped_first import grouped_first, makes_many
@@ -38,6 +39,7 @@ _NOT_GROUPED = ("qualify", "windows", "laterals", "pivots", "sample")
 # 6 M rows to 200,000 groups 15.9 and 7.9, to 800,000 15.6 and 5.8, to 1.5 M 11.3 and 2.9; to 10,000 it groups sooner.
 MANY_ROWS, MANY_GROUPS, NARROW = 200_000, 0.01, 4
 HAVING_SHARE = 0.01  # a guess: who asks for groups by a condition means the unusual ones
+SHORT = 256  # signs: MariaDB sorts by the first 1,024 bytes
 _SPECIAL_GROUPS = ("rollup", "cube", "grouping_sets", "all", "totals")
 
 
@@ -104,7 +106,8 @@ class _Grouping:
         self._tables = tables
         self._statement = Statement(self._items, tables, plan.parameter_types)
         self._alone = {scan.id for scan in plan.scans} <= {item.scan.id for item in self._items}
-        self._keys: dict[exp.Column, tuple[str, Term]] = {}
+        self._keys: dict[exp.Expr, tuple[str, Term]] = {}
+        self._computed = False  # whether a key is more than a column
         self._id = ""
 
     def push(self, scan_id: str, *, first: bool = False) -> Scan:
@@ -114,8 +117,7 @@ class _Grouping:
         """
         select, self._id = self._select, scan_id
         group = select.args.get("group")
-        keys = group.expressions if group is not None else self._distinct_columns()
-        for key in keys:
+        for key in group.expressions if group is not None else self._distinct_keys():
             self._key(key)
         self._check_worth()
         if first:
@@ -166,12 +168,18 @@ class _Grouping:
             if part is not None and has_any(part, exp.Query, exp.Window, exp.Unnest, exp.Explode):
                 raise InexactError("a window or a subquery above the groups")
 
-    def _distinct_columns(self) -> list[exp.Expr]:
-        """The columns that DISTINCT is over, when there is no grouping below it."""
+    def _distinct_keys(self) -> list[exp.Expr]:
+        """What DISTINCT is over, when there is no grouping below it: an expression as it is, or else its columns."""
         select = self._select
         if select.args.get("distinct") is None or any(self._aggregates(p) for p in select.selects):
             return []
-        found = dict.fromkeys(c for projection in select.selects for c in nodes_of(projection, exp.Column))
+        found: dict[exp.Expr, None] = {}
+        for projection in select.selects:
+            try:
+                self._key_term(projection.unalias())
+                found[projection.unalias()] = None
+            except InexactError:
+                found |= dict.fromkeys(nodes_of(projection, exp.Column))
         if not found:
             raise InexactError("DISTINCT of constants")
         return list(found)
@@ -180,15 +188,30 @@ class _Grouping:
         return node is not None and has_any(node, exp.AggFunc)
 
     def _key(self, key: exp.Expr) -> None:
-        if not isinstance(key, exp.Column):
-            raise InexactError("grouping by an expression")
-        plain = self._relation.expand(key)
-        term = render(plain, self._statement.context)
-        if not isinstance(plain, exp.Column) or term.family not in self._statement.dialect.keys:
+        term, plain = self._key_term(key)
+        values = values_of(plain.name, self._tables[plain.table]) if plain is not None else None
+        name = self._statement.output(Output(term, term.sql_type, lookup=plain is not None, values=values))
+        self._keys[key.unnest()] = (name, term)
+        self._computed = self._computed or not isinstance(key.unnest(), exp.Column)
+
+    def _key_term(self, key: exp.Expr) -> tuple[Term, exp.Column | None]:
+        """A key as a term, and the column that it plainly is. InexactError."""
+        expanded = self._relation.expand(key)
+        term, dialect = render(expanded, self._statement.context), self._statement.dialect
+        if term.family == CONDITION and CONDITION in dialect.keys:
+            term = replace(term, sql_type="BOOLEAN")
+        if term.family not in dialect.keys or term.is_constant:
             raise InexactError("grouping by values that the source may not tell apart as DuckDB does")
-        values = values_of(plain.name, self._tables[plain.table])
-        name = self._statement.output(Output(term, term.sql_type, lookup=True, values=values))
-        self._keys[key] = (name, term)
+        if isinstance(expanded, exp.Column):
+            return term, expanded
+        if not term.sql_type or (dialect.one_text and term.family == "text" and not _are_short(term.values)):
+            raise InexactError("grouping by an expression whose values may not come back as DuckDB has them")
+        return self._as_output(term), None
+
+    def _as_output(self, term: Term) -> Term:
+        """A computed term in a form that is read as DuckDB's type of it."""
+        form = self._statement.dialect.whole if term.family == "integer" else "{0}"
+        return replace(term, sql=form.format(term.sql))
 
     def _check_worth(self) -> None:
         """Groups by a whole key of the one table are its rows."""
@@ -213,7 +236,8 @@ class _Grouping:
         if most is None or rows is None or groups is None or len(self._items) > 1 or rows <= MANY_ROWS:
             return False
         table = self._tables[self._items[0].scan.id]
-        known = [values_of(self._relation.expand(key).name, table) for key in self._keys]
+        plain = [self._relation.expand(key) for key in self._keys]
+        known = [values_of(key.name, table) if isinstance(key, exp.Column) else None for key in plain]
         return None not in known and groups > max(most, MANY_GROUPS * rows)
 
     def _rows(self) -> int | None:
@@ -229,10 +253,14 @@ class _Grouping:
         return found
 
     def _replace(self, node: exp.Expr) -> None:
-        if isinstance(node, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
+        if isinstance(node, exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
             raise InexactError(f"an aggregate with {type(node).__name__.lower()}")
-        if isinstance(node, exp.AggFunc):
+        if isinstance(node, exp.Filter):
+            node.replace(self._aggregate(_of_some(node)))
+        elif isinstance(node, exp.AggFunc):
             node.replace(self._aggregate(node))
+        elif self._computed and not isinstance(node, exp.Column) and node in self._keys:
+            node.replace(self._output(self._keys[node][0]))
         elif isinstance(node, exp.Column):
             if node.table:
                 key = self._keys.get(node)
@@ -283,6 +311,8 @@ class _Grouping:
         if self._statement.first is not None:
             self._statement.first.check(expanded)
         term = render(expanded, self._statement.context)
+        if name in ("min", "max") and not isinstance(expanded, exp.Column):
+            term = self._as_output(term)
         if name == "count":
             if not term.tells_null or term.family in ("untyped", "null"):
                 raise InexactError("the source's NULLs may be others")
@@ -309,3 +339,27 @@ class _Grouping:
     def _output_of(self, made: Term, sql_type: str) -> str:
         first = self._statement.first
         return self._statement.output(Output(made if first is None else first.part(made), sql_type))
+
+
+def _of_some(node: exp.Filter) -> exp.AggFunc:
+    """An aggregate FILTER (WHERE …) as one of a CASE, which is NULL for the other rows. InexactError."""
+    function = node.this
+    if not isinstance(function, exp.AggFunc) or type(function) not in _FUNCTIONS:
+        raise InexactError("an aggregate with filter that is on no list")
+    made, condition = function.copy(), node.expression.this
+    distinct = made.this if isinstance(made.this, exp.Distinct) else None
+    if distinct is not None and len(distinct.expressions) != 1:
+        raise InexactError("count of several distinct columns")
+    operand = distinct.expressions[0] if distinct is not None else made.this
+    if operand is None or isinstance(operand, exp.Star):
+        operand = exp.Literal.number(1)
+    some = exp.Case(ifs=[exp.If(this=condition.copy(), true=operand.copy())])
+    made.set("this", exp.Distinct(expressions=[some]) if distinct is not None else some)
+    return made
+
+
+def _are_short(values: Sequence[object]) -> bool:
+    """Whether a text made with these constants is one that MariaDB sorts by whole."""
+    return all(
+        not isinstance(value, Param) and (not isinstance(value, str) or len(value) <= SHORT) for value in values
+    )

@@ -131,7 +131,9 @@ class Statement:
         names_of = {f"c{index}": output.term.sql for index, output in enumerate(self.outputs) if output.lookup}
         keys_at = KeysAt(len(sql), len(values), bool(remaining), names_of) if names_of else None
         if group:
-            sql += " GROUP BY " + ", ".join(self._grouped(term) for term in group)
+            grouped = [self._grouped(term) for term in group]
+            sql += " GROUP BY " + ", ".join(text for text, _ in grouped)
+            values += [value for _, more in grouped for value in more]
         if having:
             sql += f" HAVING {_all(having, values)}"
         names = [item.scan.id for item in self.items] + all_inner_tables(where)
@@ -172,12 +174,18 @@ class Statement:
         values.extend(value for term in first.parts for value in term.values)
         scan = first.item.scan
         where = _all([*first.own, *self._copies(first.item)], values)
-        group = ", ".join(self._grouped(term) for term in first.keys)
+        group = ", ".join(self._grouped(term)[0] for term in first.keys)
         source = f"{self._name(scan.table)} AS {scan.id}{f' WHERE {where}' if where else ''}"
         return f"(SELECT {', '.join(columns)} FROM {source} GROUP BY {group}) AS {scan.id}"  # noqa: S608 - rendered
 
-    def _grouped(self, term: Term) -> str:
-        return self.dialect.collated(term.sql, term.family) if self.dialect.collated_always else term.sql
+    def _grouped(self, term: Term) -> tuple[str, tuple[Value | Param | None, ...]]:
+        """A term of GROUP BY; one with constants as the place of its output: with parameters of its own it would be
+        another expression to PostgreSQL."""
+        if self.dialect.collated_always:
+            return self.dialect.collated(term.sql, term.family), term.values
+        if term.values:
+            return str(1 + next(i for i, output in enumerate(self.outputs) if output.term == term)), ()
+        return term.sql, ()
 
     def _copies(self, item: Item) -> list[Term]:
         """The predicates that `push_filters` copied to the scan, where the dialect has them: they save rows."""

@@ -217,6 +217,11 @@ class FederatedQueries:
         reference, _ = self.pick(columns)
         numbers = [r for r, k in columns if k in NUMBERS]
         form = self.rng.random()
+        if self.chance(0.1):
+            function = self.pick(
+                ("count(*)", f"count({reference})", f"min({reference})", f"count(DISTINCT {reference})")
+            )
+            return f"{function} FILTER (WHERE {self.condition(columns)})"
         if form < 0.2:
             return "count(*)"
         if form < 0.35:
