@@ -120,7 +120,8 @@ class DialectTable:
     several texts to choose from just one may be a column, else they may have no common collation. `empty_text`: '' is
     a text, not NULL. `first_rows`: of a SELECT so many. `order`: a term of ORDER BY (term, descending, NULLs first).
     `most_groups`: more it makes better by sorting. `groups_first`: it gains where the many side of a LEFT JOIN is
-    grouped before it is joined. `whole`: a computed whole number as an output. `proven`: on a live database; no rule uses another one.
+    grouped before it is joined. `whole`: a computed whole number as an output. `proven`: on a live database; no rule
+    uses another one.
     """
 
     name: str

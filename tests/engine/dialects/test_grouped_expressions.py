@@ -18,7 +18,10 @@ BOTH = (
     "CASE WHEN dim = 2 THEN 1 END", "nullif(small, 2)", "sign(n)", "length(code)", "left(code, 1)",
     "substring(code, 1, 2)", "round(money, 1)", "floor(money)", "coalesce(day, DATE '2024-02-29')",
     "cast(moment AS DATE)", "abs(small)", "-small", "if(n > 1, 3000000000, 1)", "coalesce(code, 'a')",
-    "coalesce(small, big)", "CASE WHEN n > 0 THEN n WHEN n < 0 THEN small END", "dim % 300", "nullif(code, 'a')",
+    "coalesce(small, big)",
+    "coalesce(moment, TIMESTAMP '2024-10-27 00:30:00')", "CASE WHEN n > 1 THEN moment END",
+    "coalesce(\"seen\", TIMESTAMPTZ '2024-10-27 00:30:00+00')", "CASE WHEN n > 0 THEN n WHEN n < 0 THEN small END",
+    "dim % 300", "nullif(code, 'a')",
 )  # fmt: skip
 ONLY_POSTGRES = (
     "CASE WHEN n > 1 THEN 'many' ELSE 'few' END", "n > 1", "day IS NULL", "code || txt", "left(txt, 2)",

@@ -152,6 +152,11 @@ def test_choices_of_texts_and_dates_are_duckdbs(live: Live, name: str) -> None:
     for text in ("coalesce(day, DATE '2024-02-29')", "CASE WHEN n > 0 THEN day END"):
         shown = ", ".join(f"sum(CASE WHEN {t} THEN id END)" for t in conditions(text, "date"))
         compare(live, f"SELECT {shown} FROM {name}.facts")
+    moments = () if name == "lite" else ("2024-03-31 01:30:00", "2024-10-27 00:30:00", "2024-10-27 01:30:00.000001")
+    for moment in moments:
+        for text in (f"coalesce(moment, TIMESTAMP '{moment}')", f"CASE WHEN n > 0 THEN TIMESTAMP '{moment}' END"):
+            shown = ", ".join(f"sum(CASE WHEN {text} = TIMESTAMP '{other}' THEN id END)" for other in moments)
+            compare(live, f"SELECT {shown}, max({text}) FROM {name}.facts")
 
 
 def test_texts_that_may_have_no_common_collation_are_chosen_here(live: Live) -> None:
