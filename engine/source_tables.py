@@ -12,7 +12,7 @@ import orjson
 from catalog.records import WorkspaceCatalog
 from connectors.sdk import Column, ForeignKey, Op, Support, Table, TableName
 
-COLUMN_STATISTICS = ("distinct_estimate", "null_fraction", "minimum", "maximum")
+COLUMN_STATISTICS = ("distinct_estimate", "null_fraction", "minimum", "maximum", "in_order")
 
 
 def table_to_json(table: Table) -> dict[str, object]:

@@ -19,12 +19,13 @@ SELECT a.attname::text, s.n_distinct, s.null_frac, s.bounds[1], s.bounds[pg_cata
       THEN l.reltuples / l.relpages ELSE 60 END * (pg_catalog.pg_relation_size(l.oid)
       / pg_catalog.current_setting('block_size')::int))::int8
     FROM pg_catalog.pg_class l WHERE l.relkind IN ('r', 'm') AND (l.oid = c.oid
-      OR (c.relkind = 'p' AND l.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree(c.oid) WHERE isleaf))))
+      OR (c.relkind = 'p' AND l.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree(c.oid) WHERE isleaf)))),
+  s.correlation
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 LEFT JOIN LATERAL (
-  SELECT p.n_distinct, p.null_frac,
+  SELECT p.n_distinct, p.null_frac, p.correlation,
     CASE WHEN t.typcategory IN ('N', 'D') THEN p.histogram_bounds::text::text[] END AS bounds,
     CASE WHEN t.typcategory IN ('N', 'D') THEN p.most_common_vals::text::text[] END AS common
   FROM pg_catalog.pg_stats p WHERE p.schemaname = n.nspname AND p.tablename = c.relname AND p.attname = a.attname
@@ -39,7 +40,7 @@ def with_statistics(table: Table, found: list[tuple[Any, ...]]) -> Table:
     count = table.row_estimate if rows is None else rows
     types = {column.name: column.sql_type for column in table.columns}
     columns: dict[str, ColumnStatistics] = {}
-    for name, distinct, nulls, least, greatest, common, _, _ in found:
+    for name, distinct, nulls, least, greatest, common, _, _, order in found:
         if distinct is None or name not in types:
             continue
         if distinct < 0:  # a share of the rows: it grows with them
@@ -48,5 +49,5 @@ def with_statistics(table: Table, found: list[tuple[Any, ...]]) -> Table:
         if family(types[name]) in MEASURED:
             low, high = bounds(place_of_text(text, types[name]) for text in (least, greatest, *(common or ())))
         known = None if not distinct else max(1, round(distinct))
-        columns[name] = ColumnStatistics(known, nulls, low, high)
+        columns[name] = ColumnStatistics(known, nulls, low, high, order)
     return with_columns(table, columns, rows, (row[0] for row in found if row[6]))

@@ -31,7 +31,7 @@ class Column:
     The rest are statistics: guesses that may be old, good for choosing between right plans, never for an answer.
     `distinct_estimate`: how many values. `null_fraction`: which share of the rows is NULL. `minimum`, `maximum`: of
     numbers and dates, on the number line of `connectors.sdk.statistics`; they are values of rows, so they stay in the
-    catalog and are shown to nobody.
+    catalog and are shown to nobody. `in_order`: how far the rows stand in its order, 1 or -1 for all, 0 not at all.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Column:
     minimum: float | None = field(default=None, repr=False)
     maximum: float | None = field(default=None, repr=False)
     collation: str = ""
+    in_order: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,12 +23,14 @@ MEASURED = _NUMBERS | _MOMENTS | {"date"}
 
 @dataclass(frozen=True, slots=True)
 class ColumnStatistics:
-    """Of one column; what is not known is None. `minimum` and `maximum` are places on the number line."""
+    """Of one column; what is not known is None. `minimum` and `maximum` are places on the number line; `in_order`:
+    how far the rows stand in its order."""
 
     distinct: int | None = None
     nulls: float | None = None
     minimum: float | None = None
     maximum: float | None = None
+    in_order: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,12 @@ def with_columns(
             distinct = one.distinct if one.distinct is None or known is None else min(one.distinct, max(known, 1))
             nulls = None if one.nulls is None else min(max(one.nulls, 0.0), 1.0)
             column = replace(
-                column, distinct_estimate=distinct, null_fraction=nulls, minimum=one.minimum, maximum=one.maximum
+                column,
+                distinct_estimate=distinct,
+                null_fraction=nulls,
+                minimum=one.minimum,
+                maximum=one.maximum,
+                in_order=one.in_order,
             )
         columns.append(column)
     leading = tuple(name for name in dict.fromkeys(indexed) if table.column(name) is not None)

@@ -132,7 +132,7 @@ class ConnectorContract:
         described = connector.describe(self.create(self.reference()))
         found = connector.with_statistics(described)
         kept = tuple(
-            replace(column, distinct_estimate=None, null_fraction=None, minimum=None, maximum=None)
+            replace(column, distinct_estimate=None, null_fraction=None, minimum=None, maximum=None, in_order=None)
             for column in found.columns
         )
         assert replace(found, columns=kept, indexed=(), row_estimate=described.row_estimate) == described

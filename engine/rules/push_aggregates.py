@@ -24,6 +24,7 @@ from engine.group_estimates import estimated_groups, rows_joined_by_keys, values
 from engine.plan import Note, Plan
 from engine.rules.grouped_first import grouped_first, makes_many
 from engine.rules.having import having_terms
+from engine.rules.key_ranges import in_ranges, range_key
 from engine.rules.relation import Reader, in_order, keys_of
 from engine.rules.rewrite import drop_unread, from_scan
 from engine.rules.scopes import scopes
@@ -145,6 +146,7 @@ class _Grouping:
         if many and self._alone and not few and len(self._items) == 1 and len(self._items[0].scan.columns) <= NARROW:
             raise InexactError("grouping would cost the source more than sending the rows")
         scan = self._statement.scan(scan_id, self._relation.where, terms, few, rows=rows, many_groups=many)
+        scan = self._in_ranges(scan) if many and terms and (few or self._alone) else scan
         from_scan(select, scan_id)
         select.set("expressions", projections)
         select.set("group", None)
@@ -229,6 +231,14 @@ class _Grouping:
         keys = [self._relation.expand(key) for key in self._keys]
         where, context = self._relation.where, self._statement.context
         self._statement.first = grouped_first(self._items, where, keys, self._tables, context)
+
+    def _in_ranges(self, scan: Scan) -> Scan:
+        """Where no keys of others are waited for, which stand better below the grouping."""
+        table, spelled = self._tables[self._items[0].scan.id], self._statement.spelled[self._items[0].scan.id]
+        found = range_key(
+            {name: spelled[self._relation.expand(key).name] for key, (name, _) in self._keys.items()}, table
+        )
+        return scan if found is None else in_ranges(scan, *found, self._statement.dialect.bound("integer"))
 
     def _are_many(self, groups: int | None) -> bool:
         """Whether statistics (no guess) say that many rows of one table make many groups."""
