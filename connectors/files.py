@@ -145,31 +145,28 @@ class Files(Connector):
         left = request.limit
         with self._root() as root:
             options, files = self._files(root, request.table)
-            columns: tuple[SourceColumn, ...] | None = None
-            for found in files:
-                with self._opened(root, found) as file:
-                    if columns is None:
-                        columns, _ = _read_columns(file, options)
-                        check_request(self._table(request.table, columns, None), request)
-                    if left == 0:
-                        return
-                    with closing(self._scan_file(file, found, options, columns, request)) as batches:
-                        for batch in batches:
-                            if cancelled.is_set():
-                                raise ScanCancelledError("the query was cancelled")
-                            if left is not None:
-                                batch = batch.slice(0, left)
-                                left -= batch.num_rows
-                            if batch.num_rows:
-                                yield batch
-                            if left == 0:
-                                break
+            columns, _ = self._columns(root, files[0], options)
+            check_request(self._table(request.table, columns, None), request)
+            for file in files:
+                if left == 0:
+                    return
+                with closing(self._scan_file(root, file, options, columns, request)) as batches:
+                    for batch in batches:
+                        if cancelled.is_set():
+                            raise ScanCancelledError("the query was cancelled")
+                        if left is not None:
+                            batch = batch.slice(0, left)
+                            left -= batch.num_rows
+                        if batch.num_rows:
+                            yield batch
+                        if left == 0:
+                            break
             if cancelled.is_set():
                 raise ScanCancelledError("the query was cancelled")
 
     def _scan_file(
         self,
-        file: OpenFile,
+        root: int,
         found: FoundFile,
         options: TableOptions,
         columns: Sequence[SourceColumn],
@@ -180,11 +177,14 @@ class Files(Connector):
         filtered = {term.column for predicate in request.predicates for term in comparisons(predicate)}
         needed = [column for column in columns if column.exposed in filtered.union(wanted)]
         types = {column.exposed: self._type(column) for column in needed}
-        if options.kind() == "parquet":
-            _check_same(options, request.table, found, needed, _read_columns(file, options)[0], extra_is_fine=True)
-        for batch in self._read(file, options, needed, request.table, request.predicates):
-            yield filter_batch(self._localised(batch, needed), types, request.predicates).select(wanted)
-        file.check_unchanged()
+        with self._opened(root, found) as file:
+            if options.kind() == "parquet":
+                _check_same(
+                    options, request.table, found, needed, _read_columns(file, options)[0], extra_is_fine=True
+                )
+            for batch in self._read(file, options, needed, request.table, request.predicates):
+                yield filter_batch(self._localised(batch, needed), types, request.predicates).select(wanted)
+            file.check_unchanged()
 
     def _read(
         self,

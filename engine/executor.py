@@ -186,7 +186,7 @@ class Execution:
     @contextlib.contextmanager
     def _answer(self, statement: Statement, encoding: Encoding | None) -> Iterator[pa.RecordBatchReader]:
         """The statement's rows, as text where the encoding has it; at the end scans are stopped and all is closed."""
-        cursor: duckdb.DuckDBPyConnection | None = None
+        cursor = self._session.cursor()
         alone = len(statement.scans) == 1
         streams = [self._stream(scan, alone) for scan in statement.scans]
         self.streams += streams
@@ -196,7 +196,7 @@ class Execution:
             if whole is not None:
                 yield whole.to_reader()
                 return
-            cursor = self._cursor = self._session.cursor()
+            self._cursor = cursor
             for stream in streams:
                 cursor.register(stream.scan.id, SizedSource(stream))
             relation = cursor.sql(statement.sql)
@@ -216,8 +216,7 @@ class Execution:
             for stream in streams:
                 stream.stop()
             # A closed cursor is what makes DuckDB stop reading; then nothing takes from the streams any more.
-            if cursor is not None:
-                cursor.close()
+            cursor.close()
             self._cursor = None
             for stream in streams:
                 if not stream.join(0.5):

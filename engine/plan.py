@@ -6,10 +6,12 @@ It names connections and holds no secret; values of the caller are parameters un
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
+from sqlglot.optimizer.scope import Scope
 
+from engine.rules.scopes import scopes
 from engine.scans import Scan
 
 
@@ -35,9 +37,29 @@ class Plan:
     notes: tuple[Note, ...] = ()
     small: bool = False
     direct: tuple[str, ...] | None = None
+    _scopes: list[Scope] = field(init=False, default_factory=list, compare=False, repr=False)
+
+    @property
+    def scopes(self) -> list[Scope]:
+        """The scopes of the tree, the outermost first: found once, and handed on as long as the tree is the same.
+
+        Whoever changes a tree does so in a copy of his own, and finds the scopes of that one.
+        """
+        if not self._scopes:
+            self._scopes.extend(scopes(self.select))
+        return self._scopes
 
     def with_scans(self, scans: Sequence[Scan], notes: Sequence[Note] = ()) -> Plan:
-        return replace(self, scans=tuple(scans), notes=(*self.notes, *notes))
+        """The same tree over these scans, with more notes."""
+        made = replace(self, scans=tuple(scans), notes=(*self.notes, *notes))
+        made._scopes.extend(self._scopes)
+        return made
+
+    def with_select(self, select: exp.Query, found: Sequence[Scope] = ()) -> Plan:
+        """Another tree over the same scans. `found`: its scopes, where they are known already."""
+        made = replace(self, select=select)
+        made._scopes.extend(found)
+        return made
 
     @property
     def connections(self) -> tuple[str, ...]:

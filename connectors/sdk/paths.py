@@ -10,11 +10,10 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
 
 from connectors.sdk.errors import (
     ConfigurationError,
@@ -42,13 +41,12 @@ class FoundFile:
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """An open regular file, and what it looked like when it was opened. `footer`: a Parquet file's, once read."""
+    """An open regular file and what it looked like when it was opened."""
 
     path: str
     handle: BufferedReader
     size: int
     changed_ns: int
-    footer: list[Any] = field(default_factory=list, compare=False)
 
     def check_unchanged(self) -> None:
         """SourceProtocolError if the file was written to or cut since it was opened. One that was replaced by a

@@ -45,16 +45,14 @@ def group_below_joins(plan: Plan, tables: Mapping[str, Table]) -> Plan:
     """Each SELECT that groups a join of several sources groups first at the source where it can."""
     if len(plan.scans) < 2 or not any(scan.dialect and scan.fragment is None for scan in plan.scans):
         return plan
-    if not has_any(plan.select, exp.AggFunc, exp.Group, exp.Distinct) or not has_any(plan.select, exp.Join):
-        return plan
-    position, tries, current = 0, MOST_TRIES, scopes(plan.select)
+    position, tries, current = 0, MOST_TRIES, plan.scopes
     while position < len(current) and tries > 0:
         if _is_eligible(current[position]):
             found = candidates(current[position], Reader(plan.scans, tables, current), tables)[:tries]
             tries -= len(found)
             made = _rewritten(plan, tables, position, found)
             if made is not None:
-                plan, current = made, scopes(made.select)
+                plan, current = made, made.scopes
         position += 1
     return plan
 
@@ -162,7 +160,8 @@ class _Grouping:
         self._check_worth(items, list(keys.values()), partials, before)
         names = {key: f"k{index}" for index, key in enumerate(keys)}
         for column in columns:
-            column.replace(exp.column(quoted(names[column.table, column.name]), table=quoted(self._alias)))
+            name = names[column.table, column.name]
+            column.replace(exp.column(quoted(name), table=quoted(self._alias), copy=False))
         inner = exp.Select(
             expressions=[
                 *[exp.alias_(column, names[key], quoted=True) for key, column in keys.items()],

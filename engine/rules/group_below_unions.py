@@ -25,8 +25,8 @@ from engine.rules.partial_aggregates import Partials, quoted
 from engine.rules.push_aggregates import push_aggregates
 from engine.rules.relation import Reader, in_order
 from engine.rules.rewrite import drop_unread
-from engine.rules.scopes import inner_selects, is_recursive, referenced_once, scan_of, scopes, sources_of
-from engine.trees import copied, has_any, nodes, nodes_of
+from engine.rules.scopes import computed, inner_selects, is_recursive, referenced_once, scan_of, scopes, sources_of
+from engine.trees import copied, has_any, nodes_of
 
 MOST_BRANCHES = 64
 _PLAIN = ("group", "having", "qualify", "distinct", "windows", "laterals", "pivots", "sample", "limit", "offset")
@@ -36,7 +36,7 @@ def group_below_unions(plan: Plan, tables: Mapping[str, Table]) -> Plan:
     """Each SELECT that groups a UNION ALL of several sources groups each branch first."""
     if len(plan.scans) < 2 or not any(scan.dialect and scan.fragment is None for scan in plan.scans):
         return plan
-    if not has_any(plan.select, exp.Union) or not has_any(plan.select, exp.AggFunc, exp.Group, exp.Distinct):
+    if not any(_union(scope) for scope in plan.scopes):
         return plan
     select = copied(plan.select)
     notes = []
@@ -79,8 +79,8 @@ def _is_plain_union(node: exp.Expr) -> bool:
         return not more and _is_plain_union(node.this) and _is_plain_union(node.expression)
     if not isinstance(node, exp.Select) or any(node.args.get(name) for name in (*_PLAIN, "with_", "order")):
         return False
-    own = [part for projection in node.selects for part in nodes(projection)]
-    return not any(isinstance(part, exp.AggFunc | exp.Window | exp.Query | exp.Unnest | exp.Explode) for part in own)
+    special = exp.AggFunc | exp.Window | exp.Query | exp.Unnest | exp.Explode
+    return not any(isinstance(part, special) for part in computed(node))
 
 
 class _Rewriting:
@@ -123,7 +123,7 @@ class _Rewriting:
         keys: dict[str, str] = {}
         for column in self._columns(select):
             key = keys.setdefault(column.name, f"k{len(keys)}")
-            column.replace(exp.column(quoted(key), table=quoted(alias)))
+            column.replace(exp.column(quoted(key), table=quoted(alias), copy=False))
         self._check_worth(list(keys), len(keys) + len(partials.inner), len(kinds))
         branches = [self._branch(arm, keys, partials, inside) for arm in self._arms]
         union: exp.Query = branches[0]
@@ -206,7 +206,7 @@ class _Rewriting:
         shown, group = list[exp.Expr](), list[exp.Expr]()
         for name, key in keys.items():
             value = self._value(arm, name)
-            column: exp.Expr = exp.column(quoted(name), table=quoted(self._name))
+            column: exp.Expr = exp.column(quoted(name), table=quoted(self._name), copy=False)
             if isinstance(value, exp.Literal):
                 column = copied(value)
             else:

@@ -72,7 +72,7 @@ class Partials:
         if name is None:
             name = f"a{len(self.inner)}"
             self.inner[name] = node
-        return exp.column(quoted(name), table=quoted(self.alias))
+        return exp.column(quoted(name), table=quoted(self.alias), copy=False)
 
     def _rows(self) -> exp.Expr:
         """How many rows a partial group has; one, where an outer join puts NULLs in its place."""

@@ -12,9 +12,9 @@ from sqlglot.optimizer.pushdown_projections import pushdown_projections
 from connectors.sdk import Table
 from connectors.sdk.types import arrow_type
 from engine.plan import Note, Plan
-from engine.rules.scopes import is_aggregate, scan_of, scopes, sources_of
+from engine.rules.scopes import computed, is_aggregate, scan_of, scopes, sources_of
 from engine.scans import ScanColumn
-from engine.trees import copied, nodes, nodes_of
+from engine.trees import copied, nodes_of
 
 _USES_PROJECTIONS = ("group", "having", "qualify", "distinct", "windows", "order", "limit", "offset", "fetch")
 
@@ -26,13 +26,14 @@ def prune_columns(plan: Plan, tables: Mapping[str, Table]) -> Plan:
     """
     select = copied(plan.select)
     _ask_exists_for_rows_only(select)
-    select = pushdown_projections(select)
+    pushdown_projections(select)
     used: dict[str, set[str]] = {scan.id: set() for scan in plan.scans}
     for table in nodes_of(select, exp.Table):
         if table.args.get("pivots") and table.name in used:
             # PIVOT groups by every column that it does not name.
             used[table.name] |= {c.name for scan in plan.scans if scan.id == table.name for c in scan.columns}
-    for scope in scopes(select):
+    all_scopes = scopes(select)
+    for scope in all_scopes:
         for alias, source in sources_of(scope).items():
             scan_id = scan_of(source)
             if scan_id in used:
@@ -46,7 +47,7 @@ def prune_columns(plan: Plan, tables: Mapping[str, Table]) -> Plan:
         kept = kept or (min(scan.columns, key=_width),)
         scans.append(replace(scan, columns=kept))
         notes.append(Note("prune_columns", scan.id, f"{len(kept)} of {len(scan.columns)} columns"))
-    return replace(plan, select=select).with_scans(scans, notes)
+    return plan.with_select(select, all_scopes).with_scans(scans, notes)
 
 
 def _ask_exists_for_rows_only(select: exp.Query) -> None:
@@ -54,8 +55,8 @@ def _ask_exists_for_rows_only(select: exp.Query) -> None:
     for exists in nodes_of(select, exp.Exists):
         query = exists.this
         if isinstance(query, exp.Select) and not any(query.args.get(name) for name in _USES_PROJECTIONS):
-            own = [node for projection in query.selects for node in nodes(projection)]
-            if not any(is_aggregate(n) or isinstance(n, exp.Window | exp.Unnest | exp.Explode) for n in own):
+            special = exp.Window | exp.Unnest | exp.Explode
+            if not any(is_aggregate(node) or isinstance(node, special) for node in computed(query)):
                 query.set("expressions", [exp.alias_(exp.Literal.number(1), "one", quoted=True)])
 
 

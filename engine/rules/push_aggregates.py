@@ -27,10 +27,10 @@ from engine.rules.having import having_terms
 from engine.rules.key_ranges import in_ranges, range_key
 from engine.rules.relation import Reader, in_order, keys_of
 from engine.rules.rewrite import drop_unread, from_scan
-from engine.rules.scopes import scopes
+from engine.rules.scopes import computed, scopes
 from engine.rules.statement import Output, Statement, next_id, used_scans
 from engine.scans import Scan
-from engine.trees import copied, has_any, nodes, nodes_of
+from engine.trees import copied, has_any, nodes_of
 
 _FUNCTIONS: dict[type[exp.Expr], str] = {
     exp.Count: "count", exp.Sum: "sum", exp.Min: "min", exp.Max: "max", exp.Avg: "avg",
@@ -48,7 +48,7 @@ def push_aggregates(plan: Plan, tables: Mapping[str, Table]) -> Plan:
     """Each SELECT that groups tables of one connection reads the groups instead of the rows."""
     if not any(scan.dialect and scan.fragment is None for scan in plan.scans):
         return plan
-    if not has_any(plan.select, exp.AggFunc, exp.Group, exp.Distinct):
+    if not any(_groups(scope) for scope in plan.scopes):
         return plan
     select = copied(plan.select)
     all_scopes = scopes(select)
@@ -93,7 +93,7 @@ def _groups(scope: Scope) -> bool:
         return False
     if select.args.get("group") is not None or select.args.get("distinct") is not None:
         return True
-    return any(isinstance(node, exp.AggFunc) for projection in select.selects for node in nodes(projection))
+    return any(isinstance(node, exp.AggFunc) for node in computed(select))
 
 
 class _Grouping:
@@ -284,7 +284,7 @@ class _Grouping:
                 self._replace(child)
 
     def _output(self, name: str) -> exp.Column:
-        return exp.column(exp.to_identifier(name, quoted=True), table=exp.to_identifier(self._id, quoted=True))
+        return exp.column(exp.to_identifier(name, quoted=True), exp.to_identifier(self._id, quoted=True), copy=False)
 
     def _aggregate(self, node: exp.AggFunc) -> exp.Expr:
         name, operand = self._operand(node)

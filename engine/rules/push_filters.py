@@ -29,7 +29,6 @@ from engine.rules.scopes import (
     passes_filters,
     referenced_once,
     scan_of,
-    scopes,
     sources_of,
 )
 from engine.scans import conditions_of
@@ -148,7 +147,7 @@ class _Pushing:
     """One run of the rule: what it found for each scan, and what it knows of the tree's scopes."""
 
     def __init__(self, plan: Plan, tables: Mapping[str, Table]) -> None:
-        self.all_scopes = scopes(plan.select)
+        self.all_scopes = plan.scopes
         self.found: dict[str, list[Predicate]] = {scan.id: [] for scan in plan.scans}
         self.conditions: dict[str, list[SourceCondition]] = {scan.id: [] for scan in plan.scans}
         self.refused: dict[str, list[str]] = {scan.id: [] for scan in plan.scans}

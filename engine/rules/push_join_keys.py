@@ -25,7 +25,6 @@ from engine.estimates import (
 from engine.plan import Note, Plan
 from engine.rules.key_columns import takes_keys
 from engine.rules.key_pairs import key_pairs
-from engine.rules.scopes import scopes
 from engine.scans import KeysFrom, Scan
 
 KEY_CAP = 10_000
@@ -40,7 +39,7 @@ def push_join_keys(plan: Plan, tables: Mapping[str, Table]) -> Plan:
     by_id = {scan.id: scan for scan in plan.scans}
     edges: dict[str, list[KeysFrom]] = {}
     steps: set[str] = set()  # small scans that wait for keys only to have fewer of their own
-    pairs = dict.fromkeys(key_pairs(scopes(plan.select), tables))
+    pairs = dict.fromkeys(key_pairs(plan.scopes, tables))
     for provider, column, target, wanted in sorted(pairs, key=lambda p: _order(rows[p[0]])):
         if _reaches(edges, target, provider):
             continue

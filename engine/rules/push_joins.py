@@ -38,24 +38,20 @@ def push_joins(plan: Plan, tables: Mapping[str, Table]) -> Plan:
     """Each SELECT that joins tables of one connection by their keys reads the joined rows."""
     if sum(1 for scan in plan.scans if scan.dialect and scan.fragment is None) < 2:
         return plan
+    if not any(_may_join(scope) for scope in plan.scopes):
+        return plan
     select = copied(plan.select)
     all_scopes = scopes(select)
     reader = Reader(plan.scans, tables, all_scopes)
     scans, notes, gone = list(plan.scans), list[Note](), set[Scope]()
     for scope in all_scopes:
-        inner = scope.expression
-        if scope in gone or not isinstance(inner, exp.Select) or not inner.args.get("from_"):
-            continue
-        joins = inner.args.get("joins") or []
-        if not joins_are_plain(inner) or any(join.args.get("using") for join in joins):
-            continue
-        if not joins and not any(map(is_semi_join, _terms(inner.args.get("where")))):
+        if scope in gone or not _may_join(scope):
             continue
         joining = _Joining(scope, reader, tables, plan.parameter_types)
         try:
             made = joining.push(next_id(select, scans))
         except InexactError as error:
-            read = {table.name for table in nodes_of(inner, exp.Table)}
+            read = {table.name for table in nodes_of(scope.expression, exp.Table)}
             own = [scan for scan in plan.scans if scan.id in read and scan.dialect]
             several = len({scan.connection for scan in own}) < len(own)
             notes += [Note("push_joins", scan.id, f"joined here: {error}") for scan in own if several]
@@ -69,6 +65,17 @@ def push_joins(plan: Plan, tables: Mapping[str, Table]) -> Plan:
     drop_unread(select)
     kept = tuple(used_scans(select, scans))
     return replace(plan, select=select).with_scans(kept, notes)
+
+
+def _may_join(scope: Scope) -> bool:
+    """Whether a SELECT has plain joins, or a semi join."""
+    select = scope.expression
+    if not isinstance(select, exp.Select) or not select.args.get("from_") or not joins_are_plain(select):
+        return False
+    joins = select.args.get("joins") or []
+    if any(join.args.get("using") for join in joins):
+        return False
+    return bool(joins) or any(map(is_semi_join, _terms(select.args.get("where"))))
 
 
 class _Joining:
@@ -278,7 +285,7 @@ class _Joining:
             values = values_of(column.name, self._tables[column.table])
             name = statement.output(Output(term, term.sql_type, lookup, values))
             column.replace(
-                exp.column(exp.to_identifier(name, quoted=True), table=exp.to_identifier(scan_id, quoted=True))
+                exp.column(exp.to_identifier(name, quoted=True), exp.to_identifier(scan_id, quoted=True), copy=False)
             )
         found: exp.Expr = holder.this
         return found if isinstance(found, exp.Column) else exp.Paren(this=found)

@@ -17,11 +17,11 @@ from sqlglot.optimizer.scope import Scope
 from connectors.sdk import SortKey, Table
 from engine.plan import Note, Plan
 from engine.predicates import conjuncts, push
-from engine.rules.scopes import is_aggregate, output_column, referenced_once, scan_of, scopes, sources_of
+from engine.rules.scopes import computed, is_aggregate, output_column, referenced_once, scan_of, sources_of
 from engine.rules.single_match import matches_once
 from engine.scans import Scan
 from engine.statement_shape import statement_shape
-from engine.trees import has_any, nodes
+from engine.trees import has_any
 
 
 def push_limit(plan: Plan, tables: Mapping[str, Table]) -> Plan:
@@ -95,7 +95,7 @@ def chain_to_scan(plan: Plan, tables: Mapping[str, Table] | None = None) -> list
     With `tables` also past LEFT JOINs that find one partner at most for each row: the rows are those of the first
     source all the same.
     """
-    all_scopes = scopes(plan.select)
+    all_scopes = plan.scopes
     scope = all_scopes[0]
     chain: list[Scope] = []
     while True:
@@ -112,7 +112,7 @@ def chain_to_scan(plan: Plan, tables: Mapping[str, Table] | None = None) -> list
             return "a join, a grouping or the like stands above the source"
         if chain and any(select.args.get(name) for name in ("limit", "offset", "fetch")):
             return "another limit stands below"
-        own = [node for projection in select.selects for node in nodes(projection)]
+        own = computed(select)
         if any(is_aggregate(n) or isinstance(n, exp.Window | exp.Query | exp.Unnest | exp.Explode) for n in own):
             return "an aggregate, a window or a subquery stands above the source"
         where = select.args.get("where")

@@ -15,9 +15,9 @@ from sqlglot import exp
 from connectors.sdk import Table
 from connectors.sdk.types import family
 from engine.plan import Note, Plan
-from engine.rules.scopes import is_aggregate
+from engine.rules.scopes import computed, is_aggregate
 from engine.scans import Scan
-from engine.trees import nodes, nodes_of
+from engine.trees import nodes_of
 
 _ORDERED = frozenset({"integer", "decimal", "date"})
 _BLOCKING = ("joins", "where", "group", "having", "qualify", "distinct", "windows", "laterals", "pivots", "sample")
@@ -65,8 +65,8 @@ def _is_plain(select: exp.Select, scan: Scan) -> bool:
         return False
     if len(nodes_of(select, exp.Table)) != 1:
         return False
-    own = [node for projection in select.selects for node in nodes(projection)]
-    return not any(is_aggregate(n) or isinstance(n, exp.Window | exp.Unnest | exp.Explode) for n in own)
+    special = exp.Window | exp.Unnest | exp.Explode
+    return not any(is_aggregate(node) or isinstance(node, special) for node in computed(select))
 
 
 def _column(node: exp.Expr, select: exp.Select, scan: Scan) -> str | None:

@@ -17,11 +17,11 @@ from sqlglot.optimizer.scope import Scope
 from connectors.sdk import Table
 from engine.dialects.render import InexactError
 from engine.predicates import conjuncts
-from engine.rules.scopes import is_recursive, referenced_once, scan_of, sources_of
+from engine.rules.scopes import computed, is_recursive, referenced_once, scan_of, sources_of
 from engine.rules.semi_joins import is_semi_join, semi_join
 from engine.scans import Scan
 from engine.source_tables import our_names
-from engine.trees import copied, has_any, nodes, nodes_of
+from engine.trees import copied, has_any, nodes_of
 
 MOST_TABLES = 24  # the time to find an order grows with the cube of them
 _NOT_PLAIN = (
@@ -143,7 +143,7 @@ class Reader:
             if scan is None or scan.limit is not None:
                 raise InexactError("a source that takes no fragments")
             columns: dict[str, exp.Expr] = {
-                name: exp.column(exp.to_identifier(name, quoted=True), table=scan_id)
+                name: exp.column(exp.to_identifier(name, quoted=True), table=scan_id, copy=False)
                 for name in our_names(self._tables[scan_id])
             }
             return Relation([Item(scan)], [], {alias: columns})
@@ -163,7 +163,7 @@ class Reader:
 
     def _check_plain(self, scope: Scope) -> None:
         select = cast(exp.Select, scope.expression)
-        own = [node for projection in select.selects for node in nodes(projection)]
+        own = computed(select)
         if (
             any(select.args.get(name) for name in _NOT_PLAIN)
             or any(isinstance(n, exp.AggFunc | exp.Window | exp.Query | exp.Unnest | exp.Explode) for n in own)

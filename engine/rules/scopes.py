@@ -105,6 +105,11 @@ def column_family(scope: Scope, outer: Scope, name: str, tables: Mapping[str, Ta
     return families.pop() if len(families) == 1 else None
 
 
+def computed(select: exp.Query) -> list[exp.Expr]:
+    """The nodes of what a SELECT computes for its output; a plain column computes nothing."""
+    return [node for p in select.selects if not isinstance(p.unalias(), exp.Column) for node in nodes(p)]
+
+
 def passes_filters(scope: Scope, columns: list[exp.Column]) -> bool:
     """Whether a filter on these columns of a SELECT's output may also be applied to its input.
 
@@ -118,13 +123,12 @@ def passes_filters(scope: Scope, columns: list[exp.Column]) -> bool:
     distinct = select.args.get("distinct")
     if distinct is not None and distinct.args.get("on"):
         return False
-    if any(isinstance(node, exp.Window) for projection in select.selects for node in nodes(projection)):
-        return False
-    if any(isinstance(node, exp.Unnest | exp.Explode) for projection in select.selects for node in nodes(projection)):
+    own = computed(select)
+    if any(isinstance(node, exp.Window | exp.Unnest | exp.Explode) for node in own):
         return False
     group = select.args.get("group")
     if group is None:
-        return not any(is_aggregate(n) for projection in select.selects for n in nodes(projection))
+        return not any(is_aggregate(node) for node in own)
     if any(group.args.get(name) for name in ("rollup", "cube", "grouping_sets", "all", "totals")):
         return False
     keys = {(k.table, k.name) for k in group.expressions if isinstance(k, exp.Column)}

@@ -19,9 +19,9 @@ from connectors.sdk import Table
 from engine.dialects.render import InexactError
 from engine.dialects.table import DialectTable
 from engine.predicates import conjuncts
-from engine.rules.scopes import is_aggregate
+from engine.rules.scopes import computed, is_aggregate
 from engine.source_tables import our_names
-from engine.trees import nodes, nodes_of
+from engine.trees import nodes_of
 
 if TYPE_CHECKING:
     from engine.rules.relation import Reader, Relation
@@ -86,7 +86,7 @@ def _signed(term: exp.Expr) -> tuple[bool, exp.Expr]:
 
 def _check_plain(query: exp.Select) -> None:
     distinct = query.args.get("distinct")
-    own = [node for projection in query.selects for node in nodes(projection)]
+    own = computed(query)
     if (
         any(query.args.get(name) for name in _NOT_PLAIN)
         or (distinct is not None and distinct.args.get("on"))

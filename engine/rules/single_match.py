@@ -15,9 +15,16 @@ from connectors.sdk import Table
 from connectors.sdk.types import family
 from engine.predicates import conjuncts
 from engine.rules.relation import keys_of
-from engine.rules.scopes import column_origin, is_aggregate, is_recursive, output_column, scan_of, sources_of
+from engine.rules.scopes import (
+    column_origin,
+    computed,
+    is_aggregate,
+    is_recursive,
+    output_column,
+    scan_of,
+    sources_of,
+)
 from engine.source_tables import our_names
-from engine.trees import nodes
 
 _FAMILIES = frozenset({"integer", "text", "uuid"})
 _ONE_TO_ONE = (
@@ -78,8 +85,7 @@ def _is_one_to_one(scope: Scope) -> bool:
         or is_recursive(scope)
     ):
         return False
-    own = [node for projection in select.selects for node in nodes(projection)]
-    return not any(is_aggregate(n) or isinstance(n, exp.Window | exp.Unnest | exp.Explode) for n in own)
+    return not any(is_aggregate(n) or isinstance(n, exp.Window | exp.Unnest | exp.Explode) for n in computed(select))
 
 
 def _family(table: Table, name: str) -> str:

@@ -25,7 +25,6 @@ from engine.rules.scopes import (
     joins_are_plain,
     passes_filters,
     referenced_once,
-    scopes,
     sources_of,
 )
 from engine.scans import Guard
@@ -38,7 +37,7 @@ def skip_branches(plan: Plan, tables: Mapping[str, Table]) -> Plan:
     """Each scan gets the conditions over constants without which none of its rows counts."""
     if not any(isinstance(p.unalias(), exp.Literal) for s in nodes_of(plan.select, exp.Select) for p in s.selects):
         return plan
-    all_scopes = scopes(plan.select)
+    all_scopes = plan.scopes
     found: dict[str, list[Guard]] = {}
     for scope in all_scopes:
         if not isinstance(scope.expression, exp.Select) or not joins_are_plain(scope.expression):

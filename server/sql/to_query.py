@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Annotated
 
 import orjson
@@ -16,14 +15,12 @@ from engine.errors import ParameterValueError, UnknownNameError
 from engine.parse import parse_query
 from engine.query import Parameter, Query, parameter
 from engine.resolve import tables_of
-from engine.tree_key import Shape, tree_key
 from server.answer import Answer, RequestContext
 from server.errors import BodyError
 from server.publications import readable_publications
 from server.rest.formats import CONTENT_TYPES, choose_format, download_headers
 
 PROTOCOL = "sql"
-REMEMBERED_LENGTH = 2_000  # of a text; a parsed one takes fifty times that
 Scalar = bool | int | float | str | None
 
 
@@ -47,36 +44,26 @@ def sql_answer(context: RequestContext, body: bytes, content_type: str, accept: 
     """
     request = _read(body, content_type)
     chosen = choose_format(asked, accept)
+    tree = parse_query(request.sql)
     parameters = tuple(_typed(value) for value in request.parameters)
-    read = _remembered if len(request.sql) <= REMEMBERED_LENGTH else _read_statement
-    select, shape = read(context.scope.tenant, request.sql, tuple(p.sql_type for p in parameters))
     readable = readable_publications(context, PROTOCOL)
     names = {publication.name.lower() for publication in readable}
-    for table in tables_of(select):
+    for table in tables_of(tree):
         if table.args.get("db") is None and table.name.lower() not in names:
             known = ", ".join(sorted(publication.name for publication in readable)[:12]) or "there are none"
             raise UnknownNameError(f"there is no publication {table.name!r}", hint=f"publications are: {known}")
     prefix, suffix = ("[", "]") if chosen is Format.JSON else ("", "")
-    names = {table.name.lower() for table in tables_of(select)}
+    select = _with_parameters(tree, parameters)
+    names = {table.name.lower() for table in tables_of(tree)}
     used = [publication for publication in readable if publication.name.lower() in names]
     return Answer(
-        Query(select, parameters, shape),
+        Query(select, parameters),
         Encoding(chosen, (), prefix=prefix, suffix=suffix),
         CONTENT_TYPES[chosen],
         tuple(publication.name for publication in used),
         limits=strictest([publication.limits for publication in used]),
         headers=download_headers(chosen, "rows"),
     )
-
-
-def _read_statement(tenant: str, sql: str, types: tuple[str, ...]) -> tuple[exp.Query, Shape]:
-    """The tree of a text, whose parameters have these types, and its shape."""
-    select = _with_parameters(parse_query(sql), types)
-    return select, Shape(tree_key(select))
-
-
-# Nobody changes a query's tree. Of each tenant its own: how long an answer takes tells nobody what others ask.
-_remembered = lru_cache(maxsize=256)(_read_statement)
 
 
 def strictest(limits: Sequence[Limits]) -> Limits:
@@ -125,11 +112,12 @@ def _typed(value: Scalar) -> Parameter:
     return Parameter("VARCHAR", value)
 
 
-def _with_parameters(tree: exp.Query, types: Sequence[str]) -> exp.Query:
+def _with_parameters(tree: exp.Query, parameters: tuple[Parameter, ...]) -> exp.Query:
     """The tree with each $n under a cast to the type of its value."""
-    for node in list(tree.find_all(exp.Placeholder)):
+    copy = tree.copy()
+    for node in list(copy.find_all(exp.Placeholder)):
         number = int(str(node.this))
-        if not 1 <= number <= len(types):
-            raise ParameterValueError(f"${number} has no value", hint=f"{len(types)} parameters were sent")
-        node.replace(parameter(number - 1, types[number - 1]))
-    return tree
+        if not 1 <= number <= len(parameters):
+            raise ParameterValueError(f"${number} has no value", hint=f"{len(parameters)} parameters were sent")
+        node.replace(parameter(number - 1, parameters[number - 1].sql_type))
+    return copy

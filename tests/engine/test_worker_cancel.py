@@ -3,7 +3,6 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -42,13 +41,6 @@ class Source:
         names = ("a", "b") if " AS b" in sql else ("a",)
         return job(sql, run=run, names=names, scans=(scan(table, self.name),),
                    connections={self.name: self.connection})  # fmt: skip
-
-    def small_job(self, sql: str, run: str | None = None) -> Job:
-        """The same as a statement that is kept, over what is taken for few rows: read by the worker's main thread."""
-        made = self.job(sql, run)
-        assert made.statement is not None
-        scans = tuple(replace(scan, expected_rows=10) for scan in made.statement.scans)
-        return replace(made, statement=replace(made.statement, scans=scans, kept=sql))
 
 
 @pytest.fixture(scope="module")
@@ -132,19 +124,6 @@ def test_cancel_before_the_first_row_ends_the_statement_and_frees_the_worker(wor
         assert took < 2
         talk.start(source.job(ALIVE))
         assert talk.end()["event"] == "done"
-
-
-@pytest.mark.parametrize("table", ["slow", "big"])
-def test_cancel_while_the_main_thread_reads_the_source(workers: Engine, source: Source, table: str) -> None:
-    with Talk(workers.pool) as talk:
-        for _ in range(2):
-            talk.start(source.small_job("SELECT count(*) AS a FROM little"))
-            assert talk.end()["event"] == "done"
-            talk.start(source.small_job(f"SELECT count(*) AS a FROM {table}"))
-            until(source.running, 10)
-            talk.cancel()
-            assert talk.end()["code"] == "query_cancelled"
-            until(lambda: not source.running(), 2)
 
 
 def test_cancel_in_mid_stream_ends_the_statement_and_frees_the_worker(workers: Engine, source: Source) -> None:

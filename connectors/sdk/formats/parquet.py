@@ -115,11 +115,9 @@ def read_parquet(
 
 def _opened(file: OpenFile) -> pq.ParquetFile:
     try:
-        parquet = pq.ParquetFile(pa.PythonFile(file.handle, mode="r"), metadata=next(iter(file.footer), None))
+        return pq.ParquetFile(pa.PythonFile(file.handle, mode="r"))
     except (pa.ArrowException, OSError) as error:
         raise _damaged(file, error) from None
-    file.footer[:] = [parquet.metadata]
-    return parquet
 
 
 def _damaged(file: OpenFile, error: BaseException) -> SourceProtocolError:
