@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import duckdb
@@ -12,6 +13,7 @@ from sqlglot import exp
 
 from connectors.sdk import TableName
 from engine.engine import prepared_plan, sql_literal
+from engine.errors import QueryValueError
 from engine.optimizer import RULES, Rule
 from engine.plan import Plan
 from engine.planner import duckdb_sql
@@ -29,11 +31,12 @@ STRANGE = {"facts": 20_000, "parts": 3, "dims": 900_000}
 
 @dataclass(slots=True)
 class Tally:
-    """What a run did: `refused` by plain DuckDB, `made` fragments, `keys` given, `differences` found, `kept`: answers
-    of statements that DuckDB had planned before, or for these values.
+    """What a run did: `made` fragments, `keys` given, `differences` found; `kept`: answers of statements that DuckDB
+    had planned before, or for these values.
 
-    `runs`: compared with plain DuckDB; `same`: not run, since another rule set had given the very same plan.
-    `doubtful`: differences that were none once plain DuckDB answered without its optimizer.
+    `refused`: by plain DuckDB, or by ours with and without rules. `runs`: compared with plain DuckDB; `same`: not
+    run, since another rule set had given the very same plan. `doubtful`: differences that were none once plain DuckDB
+    answered without its optimizer.
     """
 
     queries: int = 0
@@ -84,7 +87,7 @@ class Federated:
         ways: list[tuple[Rule, ...]] = [RULES, ()]
         if number % EACH_RULE_OFF == 0:
             ways += [tuple(rule for rule in RULES if rule is not off) for off in RULES]
-        plans, seen = live.plans(sql, parameters), list[Plan]()
+        plans, seen, erring = live.plans(sql, parameters), list[Plan](), list[str]()
         if prepared_plan(plans(RULES)).small:
             problem = self._asked_again(live, sql, parameters, tally)
             if problem is not None:
@@ -103,6 +106,9 @@ class Federated:
                 if problem is not None and difference(found.table, self._unoptimized(sql, parameters)) is None:
                     tally.doubtful.append(f"query {number}: {problem}\n{sql}\n{parameters}")
                     problem = None
+            except QueryValueError as error:
+                erring.append(f"query {number}: {error}\n{sql}\n{parameters}\n{rules}")
+                continue
             except Exception as error:
                 problem, scans = f"{type(error).__name__}: {error}", ()
             tally.runs += 1
@@ -113,7 +119,10 @@ class Federated:
                 off = [rule.__name__ for rule in RULES if rule not in rules]
                 shown = "\n".join(map(repr, scans))
                 return f"query {number}, without {off}: {problem}\n{sql}\n{parameters}\n{shown}"
-        return None
+        if len(erring) == len(seen):  # DuckDB came to a value that plain DuckDB had filtered out before
+            tally.refused += 1
+            return None
+        return erring[0] if erring else None
 
     def _asked_again(self, live: Live, sql: str, parameters: tuple[Parameter, ...], tally: Tally) -> str | None:
         """Run a query twice, each time with other values: what is kept of the first is not seen in the second."""
@@ -125,8 +134,15 @@ class Federated:
                 problem = difference(live.run(sql, other).table, self.lives[0].expected(plain_text(sql, other)))
             except duckdb.Error:
                 continue  # plain DuckDB refuses these values
+            except QueryValueError as error:
+                with suppress(
+                    QueryValueError
+                ):  # without rules too: a value that plain DuckDB has filtered out before
+                    live.run(sql, other, ())
+                    return f"{error}\n{sql}\n{other}"
+                continue
             except Exception as error:
-                problem = f"{type(error).__name__}: {error}"
+                return f"{type(error).__name__}: {error}\n{sql}\n{other}"
             if problem is not None:
                 if difference(live.run(sql, other).table, self._unoptimized(sql, other)) is not None:
                     return f"{problem}\n{sql}\n{other}"
