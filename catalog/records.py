@@ -183,7 +183,8 @@ class SourceUse:
 
     `counting`: it served the number of all rows, not the rows. `left`: what DuckDB had to do, and why, as shapes.
     `as_of`: no row is older than this. `snapshot`: all scans of the connection saw one moment. `nulls_made`: values
-    that could not be read and became NULL. `retries`: of the connection in this run, its scans together.
+    that could not be read and became NULL. `requests`, `retries`: of the connection in this run, its
+    scans together; `requests` is 0 where a scan is one statement.
     """
 
     scan: str
@@ -200,6 +201,7 @@ class SourceUse:
     as_of: datetime | None = None
     nulls_made: int = 0
     retries: int = 0
+    requests: int = 0
 
 
 @dataclass(frozen=True, slots=True)

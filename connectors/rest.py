@@ -219,6 +219,10 @@ class Rest(Connector):
         )
         return url.copy_with(params=httpx.QueryParams([*fixed, *parameters])) if fixed or parameters else url
 
+    def requests(self) -> int:
+        """Requests that were sent, those for tokens too."""
+        return self._http.requested
+
     def retries(self) -> int:
         """Requests that were sent again."""
         return self._http.retried

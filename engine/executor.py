@@ -52,7 +52,7 @@ class Execution:
         self.streams: list[ScanStream] = []
         self.snapshots: dict[str, bool] = {}
         self._begun: dict[str, datetime] = {}
-        self._retries: dict[str, int] = {}
+        self._asked: dict[str, tuple[int, int]] = {}
         self._session = session
         self._connectors = connectors
         self._job = job
@@ -80,7 +80,7 @@ class Execution:
         try:
             for name, connector in self._connectors.items():
                 scans = sum(scan.connection == name and not scan.skipped for s in statements for scan in s.scans)
-                self._retries[name] = connector.retries()
+                self._asked[name] = connector.requests(), connector.retries()
                 self._begun[name] = datetime.now(UTC)
                 try:
                     self.snapshots[name] = connector.begin(job.run, scans)
@@ -133,7 +133,8 @@ class Execution:
     def report(self) -> list[dict[str, object]]:
         """What each scan cost, for the run record. `count`: it belongs to the statement that counts, not to the rows.
 
-        `retries` are those of the connection in this run, all its scans together; `nulls_made` those of the table.
+        `requests` and `retries` are those of the connection in this run, all its scans together; `nulls_made`
+        those of the table.
         """
         counting = len(self._job.count.scans) if self._job.count is not None else 0
         return [
@@ -149,7 +150,8 @@ class Execution:
                 "keys": stream.keys,
                 "snapshot": self.snapshots.get(stream.scan.connection, False),
                 "as_of": self._as_of(stream),
-                "retries": self._retried(stream.scan.connection),
+                "requests": self._since_begun(stream.scan.connection)[0],
+                "retries": self._since_begun(stream.scan.connection)[1],
                 "nulls_made": self._nulls_made(stream),
             }
             for number, stream in enumerate(self.streams)
@@ -165,9 +167,10 @@ class Execution:
         connector = self._connectors.get(stream.scan.connection)
         return 0 if connector is None or stream.scan.fragment else connector.nulls_made(stream.scan.table)
 
-    def _retried(self, name: str) -> int:
-        connector = self._connectors.get(name)
-        return connector.retries() - self._retries.get(name, 0) if connector is not None else 0
+    def _since_begun(self, name: str) -> tuple[int, int]:
+        """How many requests the connection has sent in this run, and how many of them again."""
+        connector, (requests, retries) = self._connectors.get(name), self._asked.get(name, (0, 0))
+        return (connector.requests() - requests, connector.retries() - retries) if connector is not None else (0, 0)
 
     def describe(self, statement: Statement) -> list[tuple[str, str]]:
         """(name, type) of each output column, by DuckDB's own rules; reads no source."""

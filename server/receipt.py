@@ -63,6 +63,7 @@ def _use(used: Mapping[str, Any], plan: Plan, scan: Scan) -> SourceUse:
         as_of=datetime.fromisoformat(used["as_of"]) if used["as_of"] else None,
         nulls_made=int(used.get("nulls_made", 0)),
         retries=int(used["retries"]),
+        requests=int(used["requests"]),
     )
 
 

@@ -89,6 +89,10 @@ class Connector(ABC):
     def end(self) -> None:
         """The query is over: sessions go back to idle, none holds a transaction open."""
 
+    def requests(self) -> int:
+        """How many requests it sent since it was made, also those sent again or in vain; 0: it doesn't count."""
+        return 0
+
     def retries(self) -> int:
         """How often it asked again what a source had refused or broken off, since it was made."""
         return 0

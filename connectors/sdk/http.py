@@ -115,6 +115,7 @@ class HttpClient:
         self._closed = False
         self._next_request = 0.0
         self._held_until = 0.0
+        self.requested = 0
         self.retried = 0
 
     def check_origin(self, url: httpx.URL) -> None:
@@ -249,6 +250,8 @@ class HttpClient:
             elif event == "http11.send_request_headers.started" and call.ended.is_set():
                 raise ScanCancelledError("the query was cancelled")
 
+        with self._lock:
+            self.requested += 1
         request = lane.client.build_request(
             method, url, headers=dict(headers), data=form, extensions={"trace": watch}
         )

@@ -140,5 +140,7 @@ def run_lines(run: RunRecord) -> Iterator[str]:
             yield f"    as of      {source.as_of:%Y-%m-%d %H:%M:%S.%f}"[:-3] + f" UTC, {moment}"
         if source.nulls_made:
             yield f"    nulls      {source.nulls_made:,} values could not be read and became NULL"
+        if source.requests:
+            yield f"    requests   {source.requests:,} of the connection"
         if source.retries:
             yield f"    retries    {source.retries:,} requests of the connection were sent again"

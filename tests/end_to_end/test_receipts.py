@@ -36,6 +36,9 @@ def test_the_reader_finds_what_each_source_gave_under_the_id_in_the_header(maske
     for source in run["sources"]:
         assert asked - timedelta(seconds=5) < datetime.fromisoformat(source["as_of"]) < datetime.now(UTC)
         assert source["retries"] == source["nulls_made"] == 0
+        assert (
+            source["requests"] == int(source["connection"] == "web") * 2
+        )  # for the number of all rows, for the rows
         assert source["rows"] > 0 and source["bytes"] > 0 and source["seconds_to_first_row"] is not None
     numbers = next(s for s in run["sources"] if s["connection"] == "erp" and not s["counting"])
     assert numbers["snapshot"] and "name" in numbers["statement"]
@@ -65,7 +68,7 @@ def test_requests_that_were_sent_again_are_counted(masked: Plant) -> None:
         masked.source.route("/parts", whole)
     assert len(answer.json()) == 3
     (source,) = site.client.get(f"{site.api}/runs/{answer.headers['viewloom-run']}").json()["sources"]
-    assert source["retries"] == 2
+    assert (source["requests"], source["retries"]) == (3, 2)
 
 
 def test_values_that_became_null_are_counted(plant: Plant, tmp_path: Path) -> None:

@@ -58,8 +58,10 @@ class Rows:
             if self.broken:
                 raise RuntimeError("a row's own text")
 
-    def retries(self) -> int:
+    def requests(self) -> int:
         return 0
+
+    retries = requests
 
     def nulls_made(self, table: TableName) -> int:
         return 0
