@@ -23,6 +23,7 @@ from engine.plan import Note, Plan
 from engine.predicates import conjuncts
 from engine.rules.computed_outputs import computed_outputs
 from engine.rules.key_columns import takes_keys
+from engine.rules.partial_aggregates import is_strict
 from engine.rules.relation import MOST_TABLES, Item, Reader, Relation, covered, in_order
 from engine.rules.rewrite import drop_unread, scan_table
 from engine.rules.scopes import joins_are_plain, scopes
@@ -115,8 +116,13 @@ class _Joining:
             made.append((one.node, one.over(statement, scan_id)))
             inside = {id(node) for node in one.node.walk()}
             columns = [column for column in columns if id(column) not in inside]
+        later = [join for join in self._joins if join.this.alias_or_name not in chosen]
+        supplied = any(str(join.args.get("side") or "").upper() in ("RIGHT", "FULL") for join in later)
         for column in columns:
-            made.append((column, self._over(self.relation.expand(column), statement, scan_id)))
+            value = self.relation.expand(column)
+            if supplied and not is_strict(value):  # it would be computed behind that join
+                raise InexactError("an expression that NULLs of an outer join don't make NULL")
+            made.append((column, self._over(value, statement, scan_id)))
         above = [self._over(term, statement, scan_id) for term in kept]
         if not statement.outputs:
             raise InexactError("only the number of rows matters")

@@ -55,6 +55,26 @@ def test_what_may_multiply_rows_or_differ_is_joined_here_and_says_why(sql: str, 
     assert any(reason in text for text in reasons(sql, "push_joins")), reasons(sql, "push_joins")
 
 
+@pytest.mark.parametrize(
+    ("value", "join", "joined"),
+    [
+        ("c.region IS NULL", "FULL JOIN", False),
+        ("'pg'", "RIGHT JOIN", False),
+        ("coalesce(c.region, 0)", "FULL JOIN", False),
+        ("c.region", "FULL JOIN", True),
+        ("c.region + 1", "RIGHT JOIN", True),
+        ("c.region IS NULL", "LEFT JOIN", True),
+    ],
+)
+def test_what_is_not_null_without_rows_is_not_computed_behind_an_outer_join(
+    value: str, join: str, joined: bool
+) -> None:
+    view = f"SELECT c.id, {value} AS v FROM erp.customers c WHERE c.region < 9"
+    sql = f"SELECT o.day, v.v, l.no FROM erp.orders o JOIN ({view}) v ON v.id = o.customer "
+    found = fragments(f"{sql} {join} mes.lines l ON l.order_id = o.id")
+    assert any("customers" in text and "orders" in text for text in found) == joined, found
+
+
 def test_a_condition_that_the_source_does_leaves_the_tree_and_others_stay() -> None:
     sql = f"SELECT o.id, c.name {JOIN} WHERE c.region = 1 AND lower(c.name) = 'x'"
     assert rest(sql) == "SELECT f0.c0 AS id, f0.c1 AS name FROM f0 AS f0 WHERE (LOWER(f0.c1) = 'x')"
