@@ -23,7 +23,7 @@ import sqlglot
 
 from engine.plan import Plan
 from engine.planner import duckdb_sql
-from engine.scans import Scan, conditions_of, tables_of
+from engine.scans import Scan, conditions_of, sorted_by, tables_of
 from engine.statement_shape import statement_shape
 
 PUSHED = "pushed "
@@ -210,7 +210,7 @@ def _scan(plan: Plan, scan: Scan, expectations: bool) -> ScanExplained:
             for keys in scan.keys_from
         ),
         stayed=left_here(plan, scan),
-        order_by=tuple(key.column + (" desc" if key.descending else "") for key in scan.order_by),
+        order_by=sorted_by(scan),
         limit=scan.limit,
         row_estimate=scan.row_estimate,
         expected_rows=scan.expected_rows if expectations else None,
@@ -229,8 +229,8 @@ def _words(scan: Scan) -> str:
     if scan.fragment is not None:
         parts.append(f"fragment {scan.fragment.sql}")
     parts += conditions_of(scan)
-    if scan.order_by:
-        parts.append("order by " + ", ".join(key.column for key in scan.order_by))
+    if sorting := sorted_by(scan):
+        parts.append("order by " + ", ".join(sorting))
     if scan.limit is not None:
         parts.append(f"limit {scan.limit}")
     if scan.shared:

@@ -55,8 +55,8 @@ class Scan:
     table; such a scan has no predicates, order or limit of its own. `row_estimate`: of the whole table.
     `expected_rows`: about how many the scan will give, its filters and keys considered. `guards` decide, once the
     caller's values are known, whether it is `skipped`: the source isn't asked, and there are no rows. `conditions`:
-    what was copied to the source in its own dialect. `shared`: what it is read once for, in words, where it would
-    else be read more often.
+    what was copied to the source in its own dialect. `order`: the terms of ORDER BY in it, in place of `order_by`.
+    `shared`: what it is read once for, in words, where it would else be read more often.
     """
 
     id: str
@@ -75,6 +75,7 @@ class Scan:
     guards: tuple[Guard, ...] = ()
     skipped: bool = False
     conditions: tuple[SourceCondition, ...] = ()
+    order: SourceCondition | None = None
     shared: str = ""
 
     def request(self) -> ScanRequest:
@@ -82,7 +83,14 @@ class Scan:
         columns = tuple((column.source, column.sql_type) for column in self.columns)
         conditions = tuple(condition.asked() for condition in self.conditions)
         return ScanRequest(
-            self.table, columns, self.predicates, self.order_by, self.limit, self.expected_rows, conditions
+            self.table,
+            columns,
+            self.predicates,
+            self.order_by,
+            self.limit,
+            self.expected_rows,
+            conditions,
+            None if self.order is None else self.order.asked(),
         )
 
 
@@ -156,13 +164,15 @@ def _bind_scan(scan: Scan, values: Sequence[Value | None]) -> Scan:
     kept = tuple(predicate for predicate in bound if predicate is not None)
     given = [condition.bound(values) for condition in scan.conditions]
     conditions = tuple(condition for condition in given if condition is not None)
-    if kept == scan.predicates and conditions == scan.conditions:
+    order = None if scan.order is None else scan.order.bound(values)
+    if kept == scan.predicates and conditions == scan.conditions and order == scan.order:
         return scan
-    scan = replace(scan, conditions=conditions)
     whole = len(kept) == len(bound) and all(map(_same_shape, kept, scan.predicates)) and None not in given
+    whole = whole and (order is None) is (scan.order is None)
+    scan = replace(scan, conditions=conditions, order=order)
     if whole:
         return replace(scan, predicates=kept)
-    return replace(scan, predicates=kept, exact=False, limit=None, order_by=())
+    return replace(scan, predicates=kept, exact=False, limit=None, order_by=(), order=None)
 
 
 def _same_shape(one: Predicate, other: Predicate) -> bool:
@@ -241,6 +251,7 @@ def scan_to_json(scan: Scan) -> dict[str, object]:
         "shared": scan.shared,
         "expected_rows": scan.expected_rows,
         "conditions": [condition_to_json(condition) for condition in scan.conditions],
+        "order": None if scan.order is None else condition_to_json(scan.order),
     }
 
 
@@ -264,6 +275,7 @@ def scan_from_json(data: dict[str, object]) -> Scan:
         shared=str(data["shared"]),
         expected_rows=cast("int | None", data["expected_rows"]),
         conditions=tuple(condition_from_json(c) for c in cast("list[dict[str, object]]", data["conditions"])),
+        order=None if data["order"] is None else condition_from_json(cast("dict[str, object]", data["order"])),
     )
 
 
@@ -284,11 +296,18 @@ def shape(scan: Scan) -> str:
     parts = [", ".join(column.source for column in scan.columns)]
     if scan.predicates or scan.conditions:
         parts.append("where " + " and ".join(conditions_of(scan)))
-    if scan.order_by:
-        parts.append("order by " + ", ".join(k.column + (" desc" if k.descending else "") for k in scan.order_by))
+    if sorting := sorted_by(scan):
+        parts.append("order by " + ", ".join(sorting))
     if scan.limit is not None:
         parts.append("limit ?")
     return " ".join(parts)
+
+
+def sorted_by(scan: Scan) -> tuple[str, ...]:
+    """What the source sorts by, in words without values."""
+    if scan.order is not None:
+        return (scan.order.words,)
+    return tuple(key.column + (" desc" if key.descending else "") for key in scan.order_by)
 
 
 def conditions_of(scan: Scan) -> list[str]:

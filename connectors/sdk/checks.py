@@ -64,6 +64,8 @@ def _check_order_and_limit(table: Table, request: ScanRequest) -> None:
         return
     if not table.limit:
         raise UnsupportedPredicateError(f"{table.name} does not declare a limit")
+    if request.conditions:
+        return  # they say exactly what an inexact predicate beside them says roughly
     for predicate in request.predicates:
         for comparison in comparisons(predicate):
             column = table.column(comparison.column)

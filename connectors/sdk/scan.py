@@ -109,7 +109,8 @@ class ScanRequest:
     `predicates`: AND-ed; each uses only (column, operator) pairs that the table's description declares.
     `order_by`, `limit`: only where declared, and only when every predicate is exact. There is always one column.
     `expected_rows`: about how many will come, a hint that may be wrong by any factor.
-    `conditions`: AND-ed too; only sources with a table of their dialect are given any.
+    `conditions`: AND-ed too; only sources with a table of their dialect are given any. `order`: the terms of ORDER BY
+    in their SQL, in place of `order_by`.
     """
 
     table: TableName
@@ -119,3 +120,4 @@ class ScanRequest:
     limit: int | None = None
     expected_rows: int | None = None
     conditions: tuple[Condition, ...] = ()
+    order: Condition | None = None

@@ -96,6 +96,9 @@ def select_statement(
             for key in request.order_by
         ]
         inner += ["ORDER BY", ", ".join(keys)]
+    if request.order is not None:
+        inner += ["ORDER BY", request.order.sql]
+        parameters += [None if value is None else dialect.adapt(value, ANY) for value in request.order.parameters]
     if request.limit is not None:
         inner += ["LIMIT", str(int(request.limit))]
     rest = " ".join(inner)

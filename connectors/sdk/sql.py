@@ -109,7 +109,7 @@ class SqlConnector(Connector):
             small=is_small(table.table, request),
             table=str(request.table),
             natives=tuple(table.columns[name].native for name, _ in request.columns),
-            ordered=bool(request.order_by),
+            ordered=bool(request.order_by) or request.order is not None,
             few=_are_few(request.expected_rows),
         )
         try:

@@ -16,6 +16,8 @@ ROUGH = "rough text"  # text whose own collation takes some different texts for 
 LEGACY = "converted text"  # the same, in a character set that has to be converted before it is compared
 TEXTS = ("text", LONG, ROUGH, LEGACY)
 COLLATED = (ROUGH, LEGACY)
+# What a source sorts as DuckDB does, texts by their bytes; rough and long ones it sorts otherwise.
+SORTED = frozenset({"integer", "decimal", "date", "timestamp", "timestamptz", "text"})
 SAME = "="  # of an Operation's `sql_type`: the type of its first operand
 
 
@@ -40,6 +42,11 @@ class Term:
     readable: bool = True
     tells_null: bool = True
     exact: bool = True
+
+
+def is_sorted_text(term: Term) -> bool:
+    """Whether a text is one that a source sorts by all of its bytes: MariaDB looks at the first 1,024."""
+    return term.family == "text" and not any(isinstance(value, str | Param) for value in term.values)
 
 
 def is_mapped(table: Table, column: Column) -> bool:

@@ -8,8 +8,9 @@ plain column that the source sorts as DuckDB does. DuckDB keeps its own ORDER BY
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import cast
 
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope
@@ -17,9 +18,12 @@ from sqlglot.optimizer.scope import Scope
 from connectors.sdk import SortKey, Table
 from engine.plan import Note, Plan
 from engine.predicates import conjuncts, push
+from engine.rules.dialect_conditions import source_condition, source_order
+from engine.rules.push_filters import inside_of
 from engine.rules.scopes import computed, is_aggregate, output_column, referenced_once, scan_of, sources_of
 from engine.rules.single_match import matches_once
 from engine.scans import Scan
+from engine.source_conditions import SourceCondition
 from engine.statement_shape import statement_shape
 from engine.trees import has_any
 
@@ -63,17 +67,52 @@ def _limit(plan: Plan, scan: Scan, table: Table, chain: list[Scope] | str) -> Sc
     if isinstance(chain, str):
         return chain
     keys: list[SortKey] = []
+    own: SourceCondition | None = None
     order = top.args.get("order")
     for term in order.expressions if order else []:
         column = traced(_position(term.this, top), chain)
         spelled = next((c for c in scan.columns if column is not None and c.name == column.name), None)
         described = table.column(spelled.source) if spelled else None
         if described is None or not described.orders:
+            own = _own_order(order.expressions, chain, scan, table, plan) if order is not None else None
+            if own is not None:
+                break
             return f"the source does not sort {statement_shape(term.this)} as DuckDB does"
         keys.append(SortKey(described.name, bool(term.args.get("desc")), bool(term.args.get("nulls_first"))))
     if not all_pushed_exactly(chain, scan, table, plan):
         return "a filter is left to DuckDB"
-    return replace(scan, limit=limit + offset, order_by=tuple(keys))
+    return replace(scan, limit=limit + offset, order_by=tuple(keys) if own is None else (), order=own)
+
+
+def _own_order(
+    terms: Sequence[exp.Expr], chain: list[Scope], scan: Scan, table: Table, plan: Plan
+) -> SourceCondition | None:
+    """ORDER BY in the source's dialect, where a term is an expression that it has."""
+    found = []
+    for term in terms:
+        node = over_scan(_position(term.this, cast(exp.Select, plan.select)), chain)
+        if node is None:
+            return None
+        found.append((node, bool(term.args.get("desc")), bool(term.args.get("nulls_first"))))
+    return source_order(found, _followed(chain[-1]).alias_or_name, table, scan.dialect, plan.parameter_types)
+
+
+def over_scan(node: exp.Expr, chain: list[Scope]) -> exp.Expr | None:
+    """An expression of the outermost SELECT in `chain` over the scan's columns; None when it is over others."""
+    holder = exp.Paren(this=node.copy())
+    for column in list(holder.find_all(exp.Column)):
+        if not column.table:  # ORDER BY can name an output column
+            output = _output(chain[0], column)
+            if output is None:
+                return None
+            column.replace(output)
+    node = holder.this
+    for above, scope in itertools.pairwise(chain):
+        inner = inside_of(node, _followed(above).alias_or_name, scope, scope, computed=True)
+        if inner is None:
+            return None
+        node = inner
+    return node
 
 
 def _position(node: exp.Expr, select: exp.Select) -> exp.Expr:
@@ -164,4 +203,24 @@ def pushed_exactly(condition: exp.Expr, chain: list[Scope], scan: Scan, table: T
         return spelling.get(inner.name) if inner is not None else None
 
     pushed = push(condition, table, locate, plan.parameter_types)
-    return pushed is not None and pushed.exact and pushed.predicate in scan.predicates
+    if pushed is not None and pushed.exact and pushed.predicate in scan.predicates:
+        return True
+    inner = over_scan(condition, chain) if scan.conditions else None
+    if inner is None:
+        return False
+    alias, types = _followed(chain[-1]).alias_or_name, plan.parameter_types
+    own = source_condition(inner, alias, table, scan.dialect, types, keeps_null=True)
+    there = {(other.sql, other.parameters) for other in scan.conditions}
+    return own is not None and own.exact and (own.sql, own.parameters) in there
+
+
+def _output(scope: Scope, column: exp.Column) -> exp.Expr | None:
+    """What an output column of a SELECT is, named in its ORDER BY: alone, or in an expression when nothing else could
+    be meant."""
+    top = scope.expression
+    if not isinstance(top, exp.Select) or column.name not in top.named_selects:
+        return None
+    value = top.selects[top.named_selects.index(column.name)].unalias()
+    if isinstance(column.parent, exp.Paren) and column.parent.parent is None:
+        return value.copy()
+    return value.copy() if isinstance(value, exp.Column) and value.name == column.name else None

@@ -1,8 +1,9 @@
 """Let a source cut the rows of a fragment: LIMIT, and ORDER BY with LIMIT, over groups or joined rows.
 
 Only when the fragment's rows are the answer's: nothing filters, joins or groups above it. Sort keys are numbers and
-dates, which every source orders as DuckDB does; where NULLs stand is said as a key of its own. DuckDB sorts and cuts
-again. A fragment that was cut takes no keys of a join: they would come too late.
+moments, which every source orders as DuckDB does, and texts in the order of their bytes; where NULLs stand is said as
+a key of its own. Of rows that are equal in all keys any may be cut, as DuckDB may. DuckDB sorts and cuts again. A
+fragment that was cut takes no keys of a join: they would come too late.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from sqlglot import exp
 
 from connectors.sdk import Table
 from connectors.sdk.types import family
+from engine.dialects import DIALECTS
 from engine.plan import Note, Plan
 from engine.rules.scopes import computed, is_aggregate
 from engine.scans import Scan
 from engine.trees import nodes_of
 
-_ORDERED = frozenset({"integer", "decimal", "date"})
 _BLOCKING = ("joins", "where", "group", "having", "qualify", "distinct", "windows", "laterals", "pivots", "sample")
 
 
@@ -31,6 +32,7 @@ def push_top(plan: Plan, tables: Mapping[str, Table]) -> Plan:
     limit, offset = _number(select.args.get("limit"), None), _number(select.args.get("offset"), 0)
     if limit is None or offset is None or not _is_plain(select, scan):
         return plan
+    dialect, texts = DIALECTS[scan.dialect], {c.source for c in scan.columns if family(c.sql_type) == "text"}
     terms = []
     order = select.args.get("order")
     for term in order.expressions if order is not None else []:
@@ -38,6 +40,7 @@ def push_top(plan: Plan, tables: Mapping[str, Table]) -> Plan:
         if column is None:
             why = "sorted here: by what the source may sort otherwise"
             return plan.with_scans(plan.scans, [Note("push_top", scan.id, why)])
+        column = dialect.collated(column, "text") if column in texts else column
         down = " DESC" if term.args.get("desc") else ""
         terms.append(f"({column} IS NULL)" + (" DESC" if term.args.get("nulls_first") else ""))
         terms.append(column + down)
@@ -85,4 +88,5 @@ def _column(node: exp.Expr, select: exp.Select, scan: Scan) -> str | None:
     if not isinstance(node, exp.Column) or node.table != scan.id:
         return None
     found = next((column for column in scan.columns if column.name == node.name), None)
-    return found.source if found is not None and family(found.sql_type) in _ORDERED else None
+    sorts = scan.fragment.sorts if scan.fragment is not None else ()
+    return found.source if found is not None and found.source in sorts else None

@@ -11,7 +11,7 @@ from connectors.sdk import Column, Table, TableName, Value
 from connectors.sdk.types import family
 from engine.dialects import DIALECTS
 from engine.dialects.render import Context, InexactError, condition, render_predicate
-from engine.dialects.table import CONDITION, OPAQUE, Term
+from engine.dialects.table import CONDITION, OPAQUE, SORTED, Term, is_sorted_text
 from engine.fragments import Fragment, KeysAt, Param
 from engine.rules.grouped_first import GroupedFirst
 from engine.rules.relation import Item
@@ -33,9 +33,10 @@ class Output:
 
     @property
     def sorts(self) -> bool:
-        """Whether the source sorts by it as DuckDB does: numbers and days."""
-        exact = self.term.ordered and self.term.family != OPAQUE
-        return exact and family(self.sql_type) in ("integer", "decimal", "date")
+        """Whether the source sorts by it as DuckDB does: numbers and moments, texts by their bytes."""
+        kind = family(self.sql_type)
+        alike = is_sorted_text(self.term) if kind == "text" else self.term.family != OPAQUE
+        return self.term.ordered and alike and kind in SORTED
 
 
 class Statement:

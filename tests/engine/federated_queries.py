@@ -101,7 +101,10 @@ class FederatedQueries:
                 f"{position + 1} {self.pick(('', 'DESC'))} NULLS {self.pick(('FIRST', 'LAST'))}"
                 for position in self.rng.sample(range(width), width)
             )
-            sql = f"SELECT * FROM ({sql}) AS w" if self.chance(0.5) or " UNION " in sql else sql
+            if self.chance(0.5) or " UNION " in sql:
+                if " AS o0" in sql and self.chance(0.4):
+                    order = f"CASE WHEN w.o0 IS NULL THEN 1 ELSE 0 END {self.pick(('', 'DESC'))}, {order}"
+                sql = f"SELECT * FROM ({sql}) AS w"
             sql += f" ORDER BY {order} LIMIT {self.pick((0, 1, 3, 10, 40))}"
             sql += f" OFFSET {self.pick((1, 4))}" if self.chance(0.2) else ""
         return sql, tuple(self.parameters)

@@ -16,7 +16,8 @@ from tests.servers.postgres import PostgresServer
 
 JOINED = "SELECT o.id, o.total FROM erp.orders o JOIN erp.customers c ON c.id = o.customer WHERE c.region = 1"
 KEPT = {
-    "text": "SELECT status, count(*) AS n FROM erp.orders GROUP BY status ORDER BY status LIMIT 3",
+    "a float": "SELECT o.id, o.weight FROM erp.orders o JOIN erp.customers c ON c.id = o.customer WHERE c.region = 1 "
+    "ORDER BY o.weight LIMIT 3",
     "a condition above the groups": "SELECT day, count(*) AS n FROM erp.orders GROUP BY day "
     "HAVING count(*) % 2 = 1 ORDER BY n LIMIT 3",
     "an expression": "SELECT day, count(*) AS n FROM erp.orders GROUP BY day ORDER BY n % 7 LIMIT 3",
@@ -37,6 +38,22 @@ LIVE = (
 )
 ORDERS = ("small", "n DESC, small", "s NULLS FIRST, small", "s DESC NULLS LAST, small", "small DESC NULLS FIRST",
           "3, 1", "small NULLS FIRST", "s DESC, small")  # fmt: skip
+TEXTS = (
+    "SELECT code, count(*) AS n FROM {c}.facts GROUP BY code ORDER BY code{o} LIMIT 3",
+    "SELECT small, max(code) AS m, min(code) AS l FROM {c}.facts GROUP BY small ORDER BY m{o}, l{o}, small LIMIT 3",
+    "SELECT f.id, f.code FROM {c}.facts f JOIN {c}.dims d ON d.id = f.dim AND d.kind = 1 ORDER BY 2{o}, 1 LIMIT 9",
+)
+COMPUTED = (
+    "SELECT id, day FROM {c}.facts WHERE n < 100 ORDER BY year(day){o}, id LIMIT 7",
+    "SELECT id, money FROM {c}.facts ORDER BY round(money, 1){o}, small, id LIMIT 7 OFFSET 3",
+    "SELECT id, small * dim AS m FROM {c}.facts ORDER BY m{o}, id LIMIT 5",
+    "SELECT id, m FROM (SELECT id, coalesce(n, 0) AS m, day FROM {c}.facts) AS v WHERE year(day) = 2024 "
+    "ORDER BY m{o}, id LIMIT 5",
+    "SELECT id FROM {c}.facts WHERE small < dim ORDER BY left(code, 1){o}, id LIMIT 5",
+    "SELECT id, code FROM {c}.facts WHERE txt NOT LIKE 'a%' ORDER BY code{o}, id LIMIT 5",
+    "SELECT id FROM {c}.facts ORDER BY date_trunc('month', day){o}, CASE WHEN n > 1 THEN 0 ELSE 1 END, id LIMIT 9",
+)
+HERE = ("lower(code)", "x + 1", "coalesce(code, 'zz')", "random()", "note || 'a'", "small / 2")
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +95,25 @@ def test_no_answer_changes(live: Live, connection: str) -> None:
             assert found.table.to_pylist() == expected.to_pylist(), sql
         cut += any("LIMIT" in s.fragment.sql for s in live.plan(sql).scans if s.fragment is not None)
     assert cut >= len(ORDERS)
+
+
+@pytest.mark.parametrize("connection", ["pg", "my", "lite"])
+def test_texts_are_cut_in_the_order_of_their_bytes(live: Live, connection: str) -> None:
+    for form, order in itertools.product(TEXTS, ("", " DESC", " NULLS FIRST", " DESC NULLS LAST")):
+        sql = form.format(c=connection, o=order)
+        found = live.run(sql)
+        assert found.table.to_pylist() == live.expected(sql).to_pylist(), sql
+        (scan,) = found.plan.scans
+        assert scan.fragment is not None and "LIMIT" in scan.fragment.sql, sql
+
+
+@pytest.mark.parametrize("connection", ["pg", "my"])
+def test_a_table_is_cut_in_the_order_of_an_expression(live: Live, connection: str) -> None:
+    for form, order in itertools.product(COMPUTED, ("", " DESC", " NULLS FIRST", " DESC NULLS LAST")):
+        sql = form.format(c=connection, o=order)
+        found = live.run(sql)
+        assert found.table.to_pylist() == live.expected(sql).to_pylist(), sql
+        assert sum(found.rows.values()) <= 10, (sql, [note.text for note in found.plan.notes])
+    for expression in HERE:
+        sql = f"SELECT id FROM {connection}.facts ORDER BY {expression}, id LIMIT 5"
+        assert [scan.limit for scan in live.plan(sql).scans] == [None], expression
