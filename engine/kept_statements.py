@@ -7,7 +7,6 @@ statement without its values, its scans, and the form of the answer (decision 00
 
 from __future__ import annotations
 
-import warnings
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
@@ -43,10 +42,9 @@ class KeptStatement:
         try:
             for stream in streams:
                 self._places[stream.scan.id].read_from(stream)
-            self.cursor.execute(f"EXECUTE kept{given}")
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # that it is a copy: of few rows
-                table: Any = self.cursor.to_arrow_table()
+            # The public way to Arrow runs a second statement over the rows of the first.
+            found: Any = self.cursor._submit(f"EXECUTE kept{given}", None, "arrow", MOST_ROWS + 1)
+            table: pa.Table = found.arrow_table()
         finally:
             for place in self._places.values():
                 place.read_from(None)  # rows of a run don't outlive it

@@ -39,7 +39,7 @@ from engine.kept_statements import KeptStatements
 ADDRESS_SPACE_BASE = 1024 * 1024 * 1024
 IDLE_SECONDS = 0.1
 DATA_BYTES = 1024 * 1024
-HELD_BYTES = 64 * 1024
+HELD_BYTES = 128 * 1024
 
 
 class SocketSink:
@@ -162,7 +162,9 @@ class Worker:
             self._session.opened()  # nobody has waited for this worker: the first who comes need not wait for DuckDB
         for event in _events(self._socket):
             job = job_from_json(event)
-            sink = SocketSink(self._socket, hold=job.statement is not None and job.statement.direct is not None)
+            statement = job.statement
+            small = statement is not None and (statement.direct is not None or statement.kept is not None)
+            sink = SocketSink(self._socket, hold=small)
             self._last = None
             try:
                 result = self._do(job, sink)

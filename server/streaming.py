@@ -34,7 +34,7 @@ from server.shared_budgets import SharedBudgets
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-WHOLE_BYTES = 64 * 1024
+WHOLE_BYTES = 128 * 1024
 WHOLE_SECONDS = 0.003  # a small answer's end is on its way: worth waiting for, to send it with a Content-Length
 
 
