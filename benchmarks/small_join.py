@@ -7,8 +7,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks.key_lookup import Sample, http_lookups
+import psutil
+
+from benchmarks.join_stages import join_stages
+from benchmarks.key_lookup import Sample, busy, http_lookups
 from benchmarks.measure import in_turns, middle
+from benchmarks.processes import RunningServer
 from benchmarks.report import Aim, Report, ms
 from benchmarks.rig import Rig
 from benchmarks.workspace import Offer, database_connection, make_catalog
@@ -41,7 +45,10 @@ def run(rig: Rig) -> Report:
         cursor.execute(f"INSERT INTO stops VALUES {rows}")
         cursor.execute("ANALYZE TABLE stops")
 
+    directories: list[Path] = []
+
     def make(data: Path) -> tuple[str, ...]:
+        directories.append(data)
         connections = [
             database_connection("plant", "postgres", plant, data),
             database_connection("shop", "mysql", shop, data),
@@ -59,7 +66,9 @@ def run(rig: Rig) -> Report:
         "filtered": partial(http_lookups, server, filtered, 1, seconds),
     }
     samples = in_turns(variants, min(rig.rounds, 3), lambda s: f"p50 {ms(s['p50'])} ms")
+    spent = cpu_of_an_answer(rig, server, whole, seconds)
     server.close()
+    stages = join_stages(directories[0], "SELECT * FROM machine_stops", 50 if rig.quick else 500)
     made = Report("small_join", TITLE)
     made.say(
         "50 machines in PostgreSQL joined with their 100 stops in MariaDB, all rows and with a filter whose number "
@@ -71,6 +80,25 @@ def run(rig: Rig) -> Report:
     }
     rows_of = [[name, ms(p50), ms(p99), f"{rate:,.0f}"] for name, (p50, p99, rate) in numbers.items()]
     made.table(["", "p50 ms", "p99 ms", "requests/s"], rows_of)
+    made.say("Where the time of both cores goes, in CPU milliseconds per answer (all 100 rows):")
+    made.table([*spent, "together"], [[*(ms(cpu) for cpu in spent.values()), ms(sum(spent.values()))]])
+    made.say("The worker's part, its steps one by one in a process of their own, in CPU milliseconds:")
+    made.table(["", "ms"], [[name, ms(cpu)] for name, cpu in stages.items()])
     p50 = numbers["all 100 rows"][0] * 1000
     made.aims.append(Aim("p50 ≤ 12 ms, all rows", f"{p50:.1f} ms", p50 <= 12))
     return made
+
+
+def cpu_of_an_answer(rig: Rig, server: RunningServer, paths: list[str], seconds: float) -> dict[str, float]:
+    """CPU seconds per answer of each process that has a part in it."""
+    postgres, mariadb = psutil.Process(rig.postgres.pid), psutil.Process(rig.mariadb.pid)
+    parts = {
+        "API process": [server.process],
+        "workers": server.workers,
+        "PostgreSQL": [postgres, *postgres.children(recursive=True)],
+        "MariaDB": [mariadb, *mariadb.children(recursive=True)],
+    }
+    before = {name: sum(map(busy, processes)) for name, processes in parts.items()}
+    sample = http_lookups(server, paths, 1, seconds, warm_up=0.0)
+    spent = {name: (sum(map(busy, parts[name])) - before[name]) / sample["requests"] for name in parts}
+    return spent | {"client": sample["cpu"] / sample["requests"]}
