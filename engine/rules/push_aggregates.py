@@ -143,10 +143,13 @@ class _Grouping:
             if few:
                 raise InexactError("a condition on groups")
             many, terms = makes_many(self._statement.first, self._tables, self._statement.dialect, MANY_ROWS), []
-        if many and self._alone and not few and len(self._items) == 1 and len(self._items[0].scan.columns) <= NARROW:
+        # Where no keys of others are waited for, which stand better below the grouping.
+        ranges = self._ranges() if many and terms and (few or self._alone) else None
+        if many and terms and self._alone and not few and not ranges and len(self._items[0].scan.columns) <= NARROW:
             raise InexactError("grouping would cost the source more than sending the rows")
         scan = self._statement.scan(scan_id, self._relation.where, terms, few, rows=rows, many_groups=many)
-        scan = self._in_ranges(scan) if many and terms and (few or self._alone) else scan
+        if ranges is not None:
+            scan = in_ranges(scan, *ranges, self._statement.dialect.bound("integer"))
         from_scan(select, scan_id)
         select.set("expressions", projections)
         select.set("group", None)
@@ -232,13 +235,11 @@ class _Grouping:
         where, context = self._relation.where, self._statement.context
         self._statement.first = grouped_first(self._items, where, keys, self._tables, context)
 
-    def _in_ranges(self, scan: Scan) -> Scan:
-        """Where no keys of others are waited for, which stand better below the grouping."""
+    def _ranges(self) -> tuple[str, tuple[int, ...]] | None:
+        """The output by whose ranges many groups of the one table are made side by side."""
         table, spelled = self._tables[self._items[0].scan.id], self._statement.spelled[self._items[0].scan.id]
-        found = range_key(
-            {name: spelled[self._relation.expand(key).name] for key, (name, _) in self._keys.items()}, table
-        )
-        return scan if found is None else in_ranges(scan, *found, self._statement.dialect.bound("integer"))
+        plain = {name: self._relation.expand(key).name for key, (name, _) in self._keys.items()}
+        return range_key({name: spelled[column] for name, column in plain.items()}, table)
 
     def _are_many(self, groups: int | None) -> bool:
         """Whether statistics (no guess) say that many rows of one table make many groups."""

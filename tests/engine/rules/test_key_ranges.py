@@ -60,6 +60,9 @@ def test_answers_stay_what_they_are(live: Live, low: float, high: float) -> None
     lie(live, low, high)
     for sql in (
         "SELECT fact, sum(qty) AS s, count(*) AS n FROM pg.parts GROUP BY fact HAVING count(*) > 1",
+        "SELECT fact, sum(qty) AS s FROM pg.parts GROUP BY fact",
+        "SELECT v.s, count(*) AS n FROM (SELECT fact, sum(qty) AS s FROM pg.parts WHERE qty IS NULL OR no = 1 "
+        "GROUP BY fact) v GROUP BY v.s",
         "SELECT fact, no, max(qty) AS s FROM pg.parts WHERE no < 2 GROUP BY fact, no HAVING max(qty) <> 3",
         "SELECT d.id, v.s FROM my.dims d JOIN (SELECT fact, sum(qty) AS s FROM pg.parts GROUP BY fact "
         "HAVING sum(qty) > 2) v ON v.fact = d.id",
