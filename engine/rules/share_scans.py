@@ -12,7 +12,8 @@ Estimates say whether it pays; what is read whole anyway costs no more than the 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -24,6 +25,7 @@ from engine.estimates import with_expected_rows
 from engine.plan import Plan
 from engine.rules.same_fragments import asked, with_outputs
 from engine.scans import KeysFrom, Scan, ScanColumn
+from engine.trees import copied, nodes_of
 
 HOLDING = 0.1  # what holding a value costs, beside fetching it
 ROW = 2  # what fetching a row costs beside its values, in values
@@ -31,6 +33,8 @@ STREAMED_ROWS = 100_000  # more are not held where they might leave at once, or 
 MOST_BYTES = 2 * 1024**3  # a quarter of a worker's spill space
 TEXT_BYTES = 32
 PROVIDER_ROWS = 10_000  # a scan that gives keys must stay small: its rows wait in a queue of 8 MB
+MOST_COMPARED = 32  # scans of one table of which each is compared with each
+_CONSTANTS = (exp.Literal, exp.Placeholder, exp.Null, exp.Boolean)
 _PLAIN_TABLE = {"this", "alias", "pivots"}
 
 
@@ -63,7 +67,7 @@ def share_scans(plan: Plan, tables: Mapping[str, Table]) -> Plan:
     }
     if not shared:
         return plan
-    select = plan.select.copy()
+    select = copied(plan.select)
     _read_once(select, sharing, shared)
     scans = [replace(scan, shared=shared.get(scan.id, "")) for scan in sharing.scans.values()]
     return replace(plan, select=select).with_scans(scans)
@@ -83,6 +87,7 @@ class _Sharing:
         self._tables = tables
         self._movable = movable
         self._streams = _streams(plan.select)
+        self._raises = _may_raise(plan.select)
         self._forms = {scan.id: _form(scan, tables) for scan in plan.scans}
 
     def may_move(self, scan_id: str) -> bool:
@@ -94,8 +99,23 @@ class _Sharing:
 
     def run(self) -> None:
         """Until nothing more is found: what takes keys from scans that became one may be one too."""
-        while any(self._serve(a, b) for a in list(self.scans) for b in list(self.scans) if self._may(a, b)):
-            pass
+        found = True
+        while found:
+            found = False
+            for alike in self._alike():
+                for by, one in itertools.permutations(alike, 2):
+                    if self._may(by, one):
+                        self._serve(by, one)
+                        found = True
+
+    def _alike(self) -> Iterator[list[str]]:
+        """Scans of the same thing; of very many only those under the same conditions."""
+        same = _grouped(self.scans, lambda scan_id: self._forms[scan_id].what)
+        for alike in same:
+            if len(alike) > MOST_COMPARED:
+                yield from _grouped(alike, lambda scan_id: self._forms[scan_id].terms)
+            else:
+                yield alike
 
     def _may(self, by: str, one: str) -> bool:
         """Whether the rows of a scan are certainly among those of another, and it pays to take them from there."""
@@ -110,8 +130,8 @@ class _Sharing:
         if not self._keys(scan) <= self._keys(other):
             return False
         same = a.terms == b.terms and self._keys(scan) == self._keys(other) and scan.guards == other.guards
-        if not same and self._provides(one):
-            return False  # who waits for its keys would get more of them
+        if not same and (self._provides(one) or self._raises):
+            return False  # who waits for its keys would get more of them; a cast would meet rows that it never met
         return self._pays(by, one, same)
 
     def _keys(self, scan: Scan) -> frozenset[Hashable]:
@@ -141,7 +161,7 @@ class _Sharing:
         cost = rows * (len(more) + HOLDING * (len(mine) + len(more)))
         return cost <= its * (len(other) + ROW)
 
-    def _serve(self, by: str, one: str) -> bool:
+    def _serve(self, by: str, one: str) -> None:
         scan, other = self.scans[by], self.scans.pop(one)
         mine = {what: name for name, what in self._forms[by].columns.items()}
         more = [c for c in other.columns if self._forms[one].columns[c.name] not in mine]
@@ -159,7 +179,6 @@ class _Sharing:
             if any(keys.scan == one for keys in waiting.keys_from):
                 found = tuple(self._renamed(keys, one, by) for keys in waiting.keys_from)
                 self.scans[waiting.id] = replace(waiting, keys_from=tuple(dict.fromkeys(found)))
-        return True
 
     def _with_columns(self, scan: Scan, other: Scan, more: Sequence[ScanColumn]) -> Scan:
         if scan.fragment is None or other.fragment is None:
@@ -174,6 +193,14 @@ class _Sharing:
 
     def _renamed(self, keys: KeysFrom, one: str, by: str) -> KeysFrom:
         return replace(keys, scan=by, column=self.columns[one][keys.column]) if keys.scan == one else keys
+
+
+def _grouped(scans: Iterable[str], what: Callable[[str], Hashable]) -> list[list[str]]:
+    """Those of which there are several."""
+    found: dict[Hashable, list[str]] = {}
+    for scan_id in scans:
+        found.setdefault(what(scan_id), []).append(scan_id)
+    return [alike for alike in found.values() if len(alike) > 1]
 
 
 def _form(scan: Scan, tables: Mapping[str, Table]) -> Form:
@@ -219,7 +246,7 @@ def _words(uses: int, repeated: bool) -> str:
 def _places(select: exp.Query) -> dict[str, list[exp.Table]]:
     """Where each name is read."""
     found: dict[str, list[exp.Table]] = {}
-    for table in select.find_all(exp.Table):
+    for table in nodes_of(select, exp.Table):
         found.setdefault(table.name, []).append(table)
     return found
 
@@ -230,7 +257,7 @@ def _is_plain(table: exp.Table) -> bool:
 
 def _streams(select: exp.Query) -> bool:
     """Whether rows may leave before all are read, or not all be read: UNION ALL, and LIMIT without an order."""
-    for node in select.find_all(exp.Union, exp.Limit, exp.Fetch):
+    for node in nodes_of(select, exp.Union, exp.Limit, exp.Fetch):
         if isinstance(node, exp.Union):
             with_ = node.parent.parent if isinstance(node.parent, exp.CTE) else None
             if not (isinstance(with_, exp.With) and with_.args.get("recursive")):
@@ -240,15 +267,21 @@ def _streams(select: exp.Query) -> bool:
     return False
 
 
+def _may_raise(select: exp.Query) -> bool:
+    """Whether a value of some row may be no value of a type: a filter of its source can have kept such rows away."""
+    casts = nodes_of(select, exp.Cast, exp.StrToTime, exp.StrToDate)
+    return any(not isinstance(cast, exp.TryCast) and not isinstance(cast.this, _CONSTANTS) for cast in casts)
+
+
 def _in_recursions(select: exp.Query) -> set[str]:
     """What the arm of a recursive CTE that reads itself reads besides, through other CTEs too: DuckDB reads a stream
     there once for each round."""
-    tables = {cte.alias: {table.name for table in cte.this.find_all(exp.Table)} for cte in select.find_all(exp.CTE)}
+    tables = {cte.alias: {table.name for table in nodes_of(cte.this, exp.Table)} for cte in nodes_of(select, exp.CTE)}
     found: set[str] = set()
-    for with_ in select.find_all(exp.With):
+    for with_ in nodes_of(select, exp.With):
         for cte in with_.expressions if with_.args.get("recursive") else ():
             arms = (cte.this.left, cte.this.right) if isinstance(cte.this, exp.SetOperation) else ()
-            read = [{table.name for table in arm.find_all(exp.Table)} for arm in arms]
+            read = [{table.name for table in nodes_of(arm, exp.Table)} for arm in arms]
             found |= {name for names in read if cte.alias in names for name in names - {cte.alias}}
     while more := {name for one in found for name in tables.get(one, ())} - found:
         found |= more
@@ -257,7 +290,7 @@ def _in_recursions(select: exp.Query) -> set[str]:
 
 def _read_once(select: exp.Query, sharing: _Sharing, shared: Mapping[str, str]) -> None:
     """Put a CTE for each shared scan before all others, and let every place read it."""
-    taken = {alias.name for alias in select.find_all(exp.TableAlias)} | set(sharing.scans) | set(sharing.served)
+    taken = {alias.name for alias in nodes_of(select, exp.TableAlias)} | set(sharing.scans) | set(sharing.served)
     places = _places(select)
     made = []
     for number, scan_id in enumerate(shared):
