@@ -300,11 +300,11 @@ def _start_all(streams: list[ScanStream], here: bool) -> None:
         for stream in ready:
             for keys in stream.scan.keys_from:
                 provider = by_id[keys.scan]
-                values = provider.values(keys.column, keys.cap)
+                groups = provider.grouped_values(keys)
                 if provider.error is not None:
                     raise provider.error
-                if values is not None:
-                    stream.restrict(keys, values)
+                if groups is not None:
+                    stream.restrict(keys, groups)
             if here and stream is ready[-1]:
                 stream.read_here(FEW_ROWS)
             else:

@@ -206,7 +206,9 @@ def _scan(plan: Plan, scan: Scan, expectations: bool) -> ScanExplained:
         columns=tuple(column.source for column in scan.columns),
         pushed=(*conditions_of(scan), *_hints(scan)),
         keys_from=tuple(
-            f"{keys.target} in (the values of {keys.scan}.{keys.column}, if at most {keys.cap:,})"
+            f"({keys.with_target}, {keys.target}) in (the pairs of {keys.scan}, if at most {keys.cap:,})"
+            if keys.beside
+            else f"{keys.target} in (the values of {keys.scan}.{keys.column}, if at most {keys.cap:,})"
             for keys in scan.keys_from
         ),
         stayed=left_here(plan, scan),

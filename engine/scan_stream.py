@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +17,7 @@ from uuid import UUID
 
 import pyarrow as pa
 
-from connectors.sdk import Comparison, Connector, Op, Value
+from connectors.sdk import AllOf, AnyOf, Comparison, Connector, Op, Predicate, Value
 from connectors.sdk.batches import schema_of
 from connectors.sdk.errors import ConnectorError, ScanCancelledError, SourceSchemaChangedError
 from connectors.sdk.sql import SqlConnector
@@ -25,12 +25,13 @@ from connectors.sdk.types import arrow_type
 from engine.errors import EngineBugError
 from engine.fragments import ARRAYS, fitting
 from engine.scan_budget import ScanBudget, bounded
-from engine.scans import KeysFrom, Scan, tables_of
+from engine.scans import MOST_BESIDE, KeysFrom, Scan, tables_of
 
 EARLY = ((5_000, 20), (20_000, 100))  # up to so many rows leave in pieces of that many
 QUEUE_BYTES = 8 * 1024 * 1024
 NO_BUDGET = ScanBudget()
 ALONE_BYTES, ALONE_ROWS = 512 * 1024, 40_000
+Groups = Mapping[Value | None, tuple[Value, ...]]
 MOST_KEYS = 50_000  # PostgreSQL counts a statement's parameters with 16 bits
 
 
@@ -176,27 +177,48 @@ class ScanStream:
                 self._limit = self._full_limit
                 self._changed.notify_all()
 
-    def restrict(self, keys: KeysFrom, values: tuple[Value, ...]) -> None:
+    def grouped_values(self, keys: KeysFrom) -> Groups | None:
+        """The values that others are to be asked for, by the value that stands beside them; by None where there is no
+        second column, or it has too many values. None: there are too many keys, as in `values`."""
+        if keys.beside and self._all_queued(keys.cap):
+            table = pa.Table.from_batches(list(self._queue), self.schema)
+            pairs: Any = table.group_by([keys.beside, keys.column]).aggregate([]).drop_null()
+            if len(pairs.column(0).unique()) <= MOST_BESIDE:
+                found: dict[Value | None, list[Value]] = {}
+                try:
+                    for one, other in zip(*[self._python(name, pairs) for name in pairs.column_names], strict=True):
+                        found.setdefault(one, []).append(other)
+                except OverflowError:
+                    return None
+                return {one: tuple(others) for one, others in found.items()}
+        values = self.values(keys.column, keys.cap)
+        return None if values is None else {None: values}
+
+    def _python(self, column: str, table: pa.Table) -> list[Value]:
+        values: Any = table.column(column).to_pylist()
+        return [UUID(value) for value in values] if self._is_uuid(column) else values
+
+    def restrict(self, keys: KeysFrom, groups: Groups) -> None:
         """Before `start`: ask the source for these keys only; none at all: don't ask it. More than a statement takes,
         those of other columns included, are left out: DuckDB joins anyway."""
+        if not any(groups.values()):
+            self._skip()
+            return
+        number = sum(len(values) + (one is not None) for one, values in groups.items())
+        if self.keys + number > MOST_KEYS:
+            return
+        self.keys += number
+        if self.scan.fragment is None:
+            self.scan = replace(self.scan, predicates=(*self.scan.predicates, *_predicates(keys, groups)))
+            return
+        (values,) = groups.values()
+        sql_type = next((c.sql_type for c in self.scan.columns if c.source == keys.target), "")
+        array = ARRAYS.get(sql_type) if self.scan.dialect == "postgres" else None
+        values = fitting(values, sql_type) if array else values
         if not values:
             self._skip()
             return
-        if self.keys + len(values) > MOST_KEYS:
-            return
-        self.keys += len(values)
-        if self.scan.fragment is not None:
-            sql_type = next((c.sql_type for c in self.scan.columns if c.source == keys.target), "")
-            array = ARRAYS.get(sql_type) if self.scan.dialect == "postgres" else None
-            values = fitting(values, sql_type) if array else values
-            if not values:
-                self._skip()
-                return
-            fragment = self.scan.fragment.restricted(keys.target, values, array)
-            self.scan = replace(self.scan, fragment=fragment)
-            return
-        more = Comparison(keys.target, Op.IN, values)
-        self.scan = replace(self.scan, predicates=(*self.scan.predicates, more))
+        self.scan = replace(self.scan, fragment=self.scan.fragment.restricted(keys.target, values, array))
 
     def _skip(self) -> None:
         """Nothing of the source counts; not when DuckDB reads the relation a second time either."""
@@ -338,6 +360,15 @@ class ScanStream:
                     )
             raise SourceSchemaChangedError(f"table {self.scan.table} has other columns than the plan was made for")
         return pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
+
+
+def _predicates(keys: KeysFrom, groups: Groups) -> tuple[Predicate, ...]:
+    """The keys, or which of them stand beside which value of the second column."""
+    alternatives: list[tuple[Predicate, ...]] = []
+    for one, values in groups.items():
+        beside = () if one is None else (Comparison(keys.with_target, Op.IN, (one,)),)
+        alternatives.append((*beside, Comparison(keys.target, Op.IN, values)))
+    return alternatives[0] if len(alternatives) == 1 else (AnyOf(tuple(map(AllOf, alternatives))),)
 
 
 def _pieces(batch: pa.RecordBatch, before: int) -> Iterator[pa.RecordBatch]:

@@ -28,15 +28,30 @@ class ScanColumn:
     sql_type: str
 
 
+MOST_BESIDE = 64  # values of a second column that are asked for one by one
+
+
 @dataclass(frozen=True, slots=True)
 class KeysFrom:
     """At run time: the distinct values of another scan's column (by our name) become an IN predicate on `target`
-    (the source's spelling), if there are no more than `cap`."""
+    (the source's spelling), if there are no more than `cap`. `beside`, `with_target`: a second column of each, of few
+    values: for each of them only the keys that stand beside it are asked for."""
 
     scan: str
     column: str
     target: str
     cap: int
+    beside: str = ""
+    with_target: str = ""
+
+    @property
+    def words(self) -> str:
+        """For EXPLAIN and notes."""
+        if self.beside:
+            return (
+                f"pairs of {self.scan}.{self.beside}, {self.scan}.{self.column} on {self.with_target}, {self.target}"
+            )
+        return f"keys of {self.scan}.{self.column} on {self.target}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +255,7 @@ def scan_to_json(scan: Scan) -> dict[str, object]:
         "order_by": [[k.column, k.descending, k.nulls_first] for k in scan.order_by],
         "limit": scan.limit,
         "row_estimate": scan.row_estimate,
-        "keys_from": [[k.scan, k.column, k.target, k.cap] for k in scan.keys_from],
+        "keys_from": [[k.scan, k.column, k.target, k.cap, k.beside, k.with_target] for k in scan.keys_from],
         "dialect": scan.dialect,
         "fragment": fragment_to_json(scan.fragment),
         "guards": [
@@ -267,7 +282,7 @@ def scan_from_json(data: dict[str, object]) -> Scan:
         order_by=tuple(SortKey(*k) for k in cast("list[tuple[str, bool, bool]]", data["order_by"])),
         limit=cast("int | None", data["limit"]),
         row_estimate=cast("int | None", data["row_estimate"]),
-        keys_from=tuple(KeysFrom(*k) for k in cast("list[tuple[str, str, str, int]]", data["keys_from"])),
+        keys_from=tuple(KeysFrom(*k) for k in cast("list[tuple[str, str, str, int, str, str]]", data["keys_from"])),
         dialect=str(data["dialect"]),
         fragment=fragment_from_json(cast("dict[str, object] | None", data["fragment"])),
         guards=tuple(_guard_from_json(*g) for g in cast("list[tuple[list[Any], Any]]", data["guards"])),

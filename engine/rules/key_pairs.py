@@ -13,7 +13,7 @@ Three kinds of terms say so; what is equal to b by an inner equality takes b's k
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope
@@ -26,47 +26,63 @@ from engine.rules.scopes import (
     filter_targets,
     is_aggregate,
     joins_are_plain,
+    output_column,
     passes_filters,
     sources_of,
 )
 from engine.trees import nodes
 
 Place = tuple[Scope, exp.Column]
-Pair = tuple[str, str, str, str]
+Pair = tuple[str, str, str, str, Hashable]
 _MANY_GROUPS = ("rollup", "cube", "grouping_sets", "all", "totals")
 
 
 def key_pairs(all_scopes: list[Scope], tables: Mapping[str, Table]) -> Iterator[Pair]:
-    """(scan, column, scan, column): the first has every value that the second must have to count."""
+    """(scan, column, scan, column, together): the first has every value that the second must have to count.
+
+    Of two pairs of the same scans that are equal in `together`, one row of the first scan must have both values.
+    """
     for scope in all_scopes:
         if not isinstance(scope.expression, exp.Select) or not joins_are_plain(scope.expression):
             continue
-        for (scope_a, a), (scope_b, b) in _equalities(scope, tables):
+        for (scope_a, a), (scope_b, b), terms in _equalities(scope, tables):
             origin = column_origin(scope_a, a)
             if origin is not None and origin[0] in tables:
+                together = (id(scope), terms, id(scope_a), _path(scope_a, a), id(scope_b), b.table)
                 for target in filter_targets(scope_b, b, all_scopes):
                     if target[0] in tables and target[0] != origin[0]:
-                        yield (*origin, *target)
+                        yield (*origin, *target, together)
 
 
-def _equalities(scope: Scope, tables: Mapping[str, Table]) -> Iterator[tuple[Place, Place]]:
+def _path(scope: Scope, column: exp.Column) -> tuple[str, ...]:
+    """The aliases through which a column comes from its scan. A CTE that is read twice is one scan and two of its
+    rows, so only columns of one path stand in one row."""
+    source = sources_of(scope)[column.table]
+    inner = output_column(source, source, column.name) if isinstance(source, Scope) else None
+    return (
+        (column.table,) if inner is None or not isinstance(source, Scope) else (column.table, *_path(source, inner))
+    )
+
+
+def _equalities(scope: Scope, tables: Mapping[str, Table]) -> Iterator[tuple[Place, Place, int]]:
+    """The pairs of a scope's terms, and a number that is the same for terms that must be true together."""
     select = scope.expression
     own = set(sources_of(scope))
     terms = conjuncts(select.args["where"].this if select.args.get("where") else None)
     inner = [(term, own) for term in terms]
-    outer: list[tuple[exp.Expr, set[str]]] = []
+    outer: list[tuple[exp.Expr, set[str], int]] = []
     rejected = _null_rejected(select.args.get("where"))
     from_ = select.args.get("from_")
     before = {from_.this.alias_or_name} if from_ is not None else set()
-    for join in select.args.get("joins") or []:
+    for number, join in enumerate(select.args.get("joins") or [], 1):
         side = str(join.args.get("side") or "").upper()
         kind = str(join.args.get("kind") or "").upper()
         this = {join.this.alias_or_name}
         on = conjuncts(join.args.get("on"))
         if kind == "ANTI" or (side == "LEFT" and not this & rejected):
-            outer += [(term, this) for term in on]
+            outer += [(term, this, number) for term in on]
         elif side == "RIGHT":
-            outer += [(term, set(before)) for term in on]
+            outer += [(term, set(before), number) for term in on]
         elif side != "FULL":
             inner += [(term, before | this) for term in on]
         before |= this
@@ -75,13 +91,14 @@ def _equalities(scope: Scope, tables: Mapping[str, Table]) -> Iterator[tuple[Pla
         for one, (holder, other) in _both_ways(scope, term, restricted):
             for same in classes.get((other.table, other.name), [other]):
                 if one[0] is not scope or one[1].table != same.table:
-                    yield one, (holder, same)
-    for term, restricted in outer:
-        yield from _both_ways(scope, term, restricted)
-    for term in terms:
+                    yield one, (holder, same), 0
+    for term, restricted, number in outer:
+        for one, place in _both_ways(scope, term, restricted):
+            yield one, place, number
+    for number, term in enumerate(terms, 1):
         for one, (holder, other) in _semi_join(scope, term):
             for same in classes.get((other.table, other.name), [other]) if holder is scope else [other]:
-                yield one, (holder, same)
+                yield one, (holder, same), -number
 
 
 def _null_rejected(where: exp.Expr | None) -> set[str]:

@@ -2,14 +2,15 @@
 
 The keys are found at run time: the small scan is read first, and when it has no more rows than a cap, its values go
 to the large scan as one more predicate. When it has more, both are read whole, as without the rule. A set of no keys
-reads nothing. Chained: keys found by one join may feed the next scan.
+reads nothing. Chained: keys found by one join may feed the next scan. Of a join by two columns, of which one has few
+values (the plant beside the material), the pairs are sent, grouped by it; else each column's keys.
 
 Which columns may take keys from which, and why that is safe, is `key_pairs`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 
 from connectors.sdk import Table
@@ -23,9 +24,9 @@ from engine.estimates import (
     rows_of_keys,
 )
 from engine.plan import Note, Plan
-from engine.rules.key_columns import takes_keys
+from engine.rules.key_columns import finds_pairs, takes_keys
 from engine.rules.key_pairs import key_pairs
-from engine.scans import KeysFrom, Scan
+from engine.scans import MOST_BESIDE, KeysFrom, Scan
 
 KEY_CAP = 10_000
 MOST_CAP = 50_000  # what a statement takes
@@ -39,24 +40,31 @@ def push_join_keys(plan: Plan, tables: Mapping[str, Table]) -> Plan:
     by_id = {scan.id: scan for scan in plan.scans}
     edges: dict[str, list[KeysFrom]] = {}
     steps: set[str] = set()  # small scans that wait for keys only to have fewer of their own
-    pairs = dict.fromkeys(key_pairs(plan.scopes, tables))
-    for provider, column, target, wanted in sorted(pairs, key=lambda p: _order(rows[p[0]])):
+    pairs = list(dict.fromkeys(key_pairs(plan.scopes, tables)))
+    together: dict[Hashable, list[tuple[str, str]]] = {}
+    for provider, column, target, wanted, link in pairs:
+        together.setdefault((provider, target, link), []).append((column, wanted))
+    for provider, column, target, wanted, link in sorted(pairs, key=lambda p: _order(rows[p[0]])):
         if _reaches(edges, target, provider):
             continue
         table, scan = tables[target], by_id[target]
-        spelled = next(c.source for c in scan.columns if c.name == wanted)
-        described = table.column(spelled)
-        if described is None or not takes_keys(described, scan.fragment is not None) or not table.key_lookup:
+        spelled = _spelled(scan, wanted)
+        if any(spelled in (keys.target, keys.with_target) for keys in edges.get(target, [])):
             continue
-        if any(keys.target == spelled for keys in edges.get(target, [])):
-            continue
-        if (
-            _family(by_id[provider], column) != family(described.sql_type)
-            or family(described.sql_type) not in FAMILIES
-        ):
+        if not _fits(by_id[provider], column, scan, table, spelled):
             continue
         values = _values(by_id[provider], rows[provider], tables, column)
         found = _found(values, scan, table, spelled, rows[target])
+        beside = None
+        for other, its in together[provider, target, link]:
+            its = _spelled(scan, its)
+            if its == spelled or other == column or not _fits(by_id[provider], other, scan, table, its):
+                continue
+            if not finds_pairs(scan, table, spelled, its):
+                continue
+            fewer = _of_pairs(found, values, rows[provider], table, spelled, its)
+            if fewer is not None and (found is None or 2 * fewer <= found):
+                found, beside = fewer, (other, its)
         cap = _cap(table)
         known = any(keys.scan == provider for keys in edges.get(target, []))
         if not keys_pay(rows[provider], rows[target], found, cap) and not _spares_reading(
@@ -68,17 +76,40 @@ def push_join_keys(plan: Plan, tables: Mapping[str, Table]) -> Plan:
                 steps.add(target)
         else:
             steps.discard(target)
-        edges.setdefault(target, []).append(KeysFrom(provider, column, spelled, min(cap, table.key_lookup)))
+        keys = KeysFrom(provider, column, spelled, min(cap, table.key_lookup), *(beside or ()))
+        edges.setdefault(target, []).append(keys)
         mine = rows[target]
         rows[target] = found if mine is None or found is None else min(mine, found)
     _drop_idle(edges, steps)
     scans = [replace(scan, keys_from=tuple(edges.get(scan.id, ()))) for scan in plan.scans]
-    notes = [
-        Note("push_join_keys", scan.id, f"keys of {keys.scan}.{keys.column} on {keys.target}")
-        for scan in scans
-        for keys in scan.keys_from
-    ]
+    notes = [Note("push_join_keys", scan.id, keys.words) for scan in scans for keys in scan.keys_from]
     return plan.with_scans(scans, notes)
+
+
+def _spelled(scan: Scan, name: str) -> str:
+    return next(c.source for c in scan.columns if c.name == name)
+
+
+def _fits(provider: Scan, column: str, scan: Scan, table: Table, spelled: str) -> bool:
+    """Whether values of a provider's column can be looked up in a target's."""
+    described = table.column(spelled)
+    if described is None or not takes_keys(described, scan.fragment is not None) or not table.key_lookup:
+        return False
+    kind = family(described.sql_type)
+    return kind in FAMILIES and _family(provider, column) == kind
+
+
+def _of_pairs(
+    found: int | None, values: int | None, rows: int | None, table: Table, column: str, beside: str
+) -> int | None:
+    """How many rows are left when each key is looked up only for the values of a second column beside it; None where
+    these may be too many to ask for one by one, or nothing is known. The one with fewer values is the second."""
+    of, keys = distinct_values(table, beside), distinct_values(table, column)
+    if of is None or (keys is not None and keys < of):
+        return None
+    if found is None or not values or rows is None or of < 2 or min(of, rows) > MOST_BESIDE:
+        return None
+    return max(1, round(found * min(1.0, max(1.0, rows / values) / of)))
 
 
 def _found(values: int | None, scan: Scan, table: Table, column: str, mine: int | None) -> int | None:

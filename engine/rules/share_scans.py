@@ -23,7 +23,7 @@ from connectors.sdk import AllOf, AnyOf, Comparison, Op, Predicate, Table
 from connectors.sdk.types import arrow_type
 from engine.estimates import with_expected_rows
 from engine.plan import Plan
-from engine.rules.same_fragments import asked, with_outputs
+from engine.rules.same_fragments import asked, may_have_all, with_outputs
 from engine.scans import KeysFrom, Scan, ScanColumn
 from engine.trees import copied, nodes_of
 
@@ -136,7 +136,10 @@ class _Sharing:
 
     def _keys(self, scan: Scan) -> frozenset[Hashable]:
         columns = {c.source: self._forms[scan.id].columns[c.name] for c in scan.columns}
-        return frozenset((keys.scan, keys.column, columns.get(keys.target, keys.target)) for keys in scan.keys_from)
+        return frozenset(
+            (k.scan, k.column, columns.get(k.target, k.target), k.beside, columns.get(k.with_target, k.with_target))
+            for k in scan.keys_from
+        )
 
     def _provides(self, scan_id: str) -> bool:
         return any(keys.scan == scan_id for scan in self.scans.values() for keys in scan.keys_from)
@@ -145,6 +148,8 @@ class _Sharing:
         mine, other = self.scans[by].columns, self.scans[one].columns
         have = set(self._forms[by].columns.values())
         more = [c for c in other if self._forms[one].columns[c.name] not in have]
+        if more and not self._may_have_all(by, one):
+            return False
         rows, its = self._rows[by], self._rows[one]
         if more and self._provides(by) and (rows is None or rows > PROVIDER_ROWS):
             return False
@@ -160,6 +165,11 @@ class _Sharing:
             return False
         cost = rows * (len(more) + HOLDING * (len(mine) + len(more)))
         return cost <= its * (len(other) + ROW)
+
+    def _may_have_all(self, by: str, one: str) -> bool:
+        fragments = [self.scans[scan_id].fragment for scan_id in (by, one)]
+        own, other = (None if f is None else asked(f, self._tables.keys()) for f in fragments)
+        return own is None or other is None or may_have_all(own, other)
 
     def _serve(self, by: str, one: str) -> None:
         scan, other = self.scans[by], self.scans.pop(one)
@@ -192,7 +202,10 @@ class _Sharing:
         return replace(scan, columns=(*scan.columns, *added), fragment=fragment)
 
     def _renamed(self, keys: KeysFrom, one: str, by: str) -> KeysFrom:
-        return replace(keys, scan=by, column=self.columns[one][keys.column]) if keys.scan == one else keys
+        if keys.scan != one:
+            return keys
+        columns = self.columns[one]
+        return replace(keys, scan=by, column=columns[keys.column], beside=columns.get(keys.beside, ""))
 
 
 def _grouped(scans: Iterable[str], what: Callable[[str], Hashable]) -> list[list[str]]:

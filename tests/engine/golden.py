@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from connectors.sdk import Column, Op, Support, Table, TableName
@@ -32,7 +32,18 @@ def _columns(support: Support | None, columns: str, orders: bool = True) -> tupl
     return tuple(found)
 
 
-# exact: does all; rough: only supersets; bare: can't do anything; huge and small: of known sizes.
+def _counted(columns: str) -> tuple[Column, ...]:
+    """Columns with how many values each has."""
+    found = []
+    for text in columns.split(", "):
+        name, sql_type, values = text.split(" ")
+        (column,) = _columns(Support.EXACT, f"{name} {sql_type}")
+        found.append(replace(column, distinct_estimate=int(values)))
+    return tuple(found)
+
+
+# exact: does all; rough: only supersets; bare: can't do anything; huge and small: of known sizes; stock and
+# orders: of known numbers of values.
 TABLES = {
     "exact": Table(
         TableName(("exact",)),
@@ -50,6 +61,24 @@ TABLES = {
     "small": Table(
         TableName(("small",)), _columns(Support.EXACT, "id BIGINT, huge_id BIGINT, t VARCHAR"),
         keys=(("id",),), limit=True, key_lookup=1000, row_estimate=50,
+    ),
+    "stock": Table(
+        TableName(("stock",)),
+        _counted("plant INTEGER 20, material INTEGER 50000, v DOUBLE 1000"),
+        keys=(("plant", "material"),), key_lookup=10_000, row_estimate=1_000_000,
+    ),
+    "heap": Table(
+        TableName(("heap",)), _counted("plant INTEGER 20, material INTEGER 50000, v DOUBLE 1000"),
+        key_lookup=10_000, row_estimate=1_000_000,
+    ),
+    "clients": Table(
+        TableName(("clients",)),
+        _counted("client INTEGER 3, plant INTEGER 20, material INTEGER 50000, v DOUBLE 1000"),
+        keys=(("client", "plant", "material"),), key_lookup=10_000, row_estimate=3_000_000,
+    ),
+    "orders": Table(
+        TableName(("orders",)), _counted("id BIGINT 300, plant INTEGER 12, material INTEGER 200"),
+        keys=(("id",),), key_lookup=10_000, row_estimate=300,
     ),
 }  # fmt: skip
 CATALOG = with_views(
@@ -109,7 +138,12 @@ def _scan(scan: Scan) -> str:
         parts.append("order by " + ", ".join(keys))
     if scan.limit is not None:
         parts.append(f"limit {scan.limit}")
-    parts += [f"{keys.target} in keys of {keys.scan}.{keys.column}" for keys in scan.keys_from]
+    parts += [
+        f"({keys.with_target}, {keys.target}) in pairs of {keys.scan}"
+        if keys.beside
+        else f"{keys.target} in keys of {keys.scan}.{keys.column}"
+        for keys in scan.keys_from
+    ]
     return " ".join(parts)
 
 

@@ -28,7 +28,7 @@ def test_without_keys_no_source_is_asked_however_often_duckdb_reads_the_relation
     source: Any = Asked()
     scan = Scan("s0", "erp", TableName(("customers",)), (ScanColumn("id", "id", "INTEGER"),))
     stream = ScanStream(scan, source, threading.Event())
-    stream.restrict(KeysFrom("s1", "id", "id", 10), ())
+    stream.restrict(KeysFrom("s1", "id", "id", 10), {None: ()})
     cursor: Any = duckdb.connect()
     cursor.register("s0", SizedSource(stream))
     sql = "SELECT (SELECT count(*) FROM s0), (SELECT max(id) FROM s0)"

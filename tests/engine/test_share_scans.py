@@ -127,3 +127,15 @@ def test_explain_and_the_job_tell_that_a_scan_is_read_once(lives: dict[str, Live
     assert scan_from_json(scan_to_json(scan)).shared == "2 uses"
     text = explanation_text(explain_plan(plan))
     assert "    once       for 2 uses\n" in text and "AS MATERIALIZED" in text
+
+
+def test_a_count_of_all_rows_and_the_rows_are_two_questions(lives: dict[str, Live]) -> None:
+    for connection in ("pg", "my", "lite"):
+        view = f"(SELECT f.id, f.n FROM {connection}.facts f WHERE f.id = 2 AND f.n = {{n}} AND f.id IN "
+        view += f"(SELECT d.id FROM {connection}.dims d WHERE d.kind = 2))"
+        for n in (1, 77):  # some rows, and none
+            one = view.format(n=n)
+            counts = f"(SELECT count(b.n) FROM {one} b) AS c, (SELECT max(b.id) FROM {one} b) AS m"
+            sql = f"SELECT a.id, {counts} FROM {one} a"
+            for live in lives.values():
+                assert difference(live.run(sql).table, live.expected(sql)) is None, sql

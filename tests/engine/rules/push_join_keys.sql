@@ -222,3 +222,57 @@ SELECT h.v FROM c.small s JOIN c.small n ON n.id = s.huge_id JOIN c.huge h ON h.
 SELECT n.t FROM c.small s JOIN c.small n ON n.id = s.huge_id WHERE s.id = 1;
 --> s0 small(id, huge_id, t) where id eq 1
 --> s1 small(id, huge_id, t)
+
+-- name: two columns, one of few values: pairs
+SELECT h.v FROM c.orders o JOIN c.stock h ON h.plant = o.plant AND h.material = o.material;
+--> s0 orders(id, plant, material)
+--> s1 stock(plant, material, v) (plant, material) in pairs of s0
+--> note s1: pairs of s0.plant, s0.material on plant, material
+
+-- name: pairs on the null-supplied side of a left join
+SELECT o.id, h.v FROM c.orders o LEFT JOIN c.stock h ON h.plant = o.plant AND h.material = o.material;
+--> s0 orders(id, plant, material)
+--> s1 stock(plant, material, v) (plant, material) in pairs of s0
+--> note s1: pairs of s0.plant, s0.material on plant, material
+
+-- name: no pairs of two terms that need not be true together
+SELECT o.id, h.v FROM c.orders o LEFT JOIN c.stock h ON h.material = o.material WHERE h.plant = o.plant OR o.plant IS NULL;
+--> s0 orders(id, plant, material)
+--> s1 stock(plant, material, v) material in keys of s0.material
+--> note s1: keys of s0.material on material
+
+-- name: pairs through a view's grouping
+SELECT o.id, g.n FROM c.orders o JOIN (SELECT plant, material, count(*) AS n FROM c.stock GROUP BY plant, material) g ON g.plant = o.plant AND g.material = o.material;
+--> s0 orders(id, plant, material)
+--> s1 stock(plant, material, v) (plant, material) in pairs of s0
+--> note s1: pairs of s0.plant, s0.material on plant, material
+
+-- name: pairs of a subquery's columns
+SELECT o.id, (SELECT max(h.v) FROM c.stock h WHERE h.plant = o.plant AND h.material = o.material) AS m FROM c.orders o;
+--> s0 orders(id, plant, material)
+--> s1 stock(plant, material, v) (plant, material) in pairs of s0
+--> note s1: pairs of s0.plant, s0.material on plant, material
+
+-- name: no pairs out of two rows of a CTE
+WITH x AS (SELECT plant, material FROM c.orders) SELECT h.v FROM c.stock h JOIN x a ON a.plant = h.plant JOIN x b ON b.material = h.material;
+--> s0 stock(plant, material, v) material in keys of s1.material
+--> s1 orders(id, plant, material)
+--> note s0: keys of s1.material on material
+
+-- name: no pairs out of two rows of a view over a CTE
+WITH x AS (SELECT id, plant, material FROM c.orders) SELECT h.v FROM c.stock h JOIN (SELECT a.plant, b.material FROM x a JOIN x b ON a.id = b.id + 1) y ON y.plant = h.plant AND y.material = h.material;
+--> s0 stock(plant, material, v) material in keys of s1.material
+--> s1 orders(id, plant, material)
+--> note s0: keys of s1.material on material
+
+-- name: no pairs where no index finds them
+SELECT h.v FROM c.orders o JOIN c.heap h ON h.plant = o.plant AND h.material = o.material;
+--> s0 orders(id, plant, material)
+--> s1 heap(plant, material, v) material in keys of s0.material
+--> note s1: keys of s0.material on material
+
+-- name: pairs behind a column of the key that is fixed
+SELECT h.v FROM c.orders o JOIN c.clients h ON h.plant = o.plant AND h.material = o.material WHERE h.client = 7;
+--> s0 orders(id, plant, material)
+--> s1 clients(client, plant, material, v) where client eq 7 (plant, material) in pairs of s0
+--> note s1: pairs of s0.plant, s0.material on plant, material
