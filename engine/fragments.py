@@ -44,7 +44,8 @@ class Fragment:
     the source goes through, None: unknown. `small`: few rows come back. `values`: how many different ones output
     columns are expected to have, where that is known. `keys_at`: None where keys may only stand around the statement.
     `most_keys`: that its tables take well. `sorts`: output columns by which the source sorts as DuckDB does.
-    `many_groups`: it makes so many groups that they are better made by sorting."""
+    `many_groups`: it makes so many groups that they are better made by sorting. `one_row`: it groups all rows into
+    one, which no GROUP BY tells."""
 
     sql: str
     parameters: tuple[Value | Param | list[Value] | None, ...]
@@ -58,6 +59,7 @@ class Fragment:
     most_keys: int = 10_000
     sorts: tuple[str, ...] = ()
     many_groups: bool = False
+    one_row: bool = False
 
     def bound(self, values: Sequence[Value | None]) -> Fragment:
         """With the caller's values in place of `Param`s. Raises ParameterValueError."""
@@ -143,6 +145,7 @@ def fragment_to_json(fragment: Fragment | None) -> dict[str, object] | None:
         "sorts": list(fragment.sorts),
         "most_keys": fragment.most_keys,
         "many_groups": fragment.many_groups,
+        "one_row": fragment.one_row,
         "keys_at": None if at is None else [at.place, at.parameters, at.filtered, dict(at.columns)],
     }
 
@@ -168,4 +171,5 @@ def fragment_from_json(data: dict[str, object] | None) -> Fragment | None:
         keys_at=None if at is None else KeysAt(*at),
         most_keys=cast(int, data["most_keys"]),
         many_groups=bool(data["many_groups"]),
+        one_row=bool(data["one_row"]),
     )

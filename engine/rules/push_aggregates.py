@@ -147,7 +147,15 @@ class _Grouping:
         ranges = self._ranges() if many and terms and (few or self._alone) else None
         if many and terms and self._alone and not few and not ranges and len(self._items[0].scan.columns) <= NARROW:
             raise InexactError("grouping would cost the source more than sending the rows")
-        scan = self._statement.scan(scan_id, self._relation.where, terms, few, rows=rows, many_groups=many)
+        scan = self._statement.scan(
+            scan_id,
+            self._relation.where,
+            terms,
+            few,
+            rows=rows,
+            many_groups=many,
+            one_row=not self._keys,
+        )
         if ranges is not None:
             scan = in_ranges(scan, *ranges, self._statement.dialect.bound("integer"))
         from_scan(select, scan_id)

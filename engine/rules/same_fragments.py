@@ -16,7 +16,6 @@ from engine.fragments import Fragment
 _WORD = re.compile(r"""\s+|"(?:[^"]|"")*"|`(?:[^`]|``)*`|'(?:[^']|'')*'|\w+|.""", re.DOTALL)
 _OUTPUT = re.compile(r"c\d+")
 _PLACE = re.compile(r"@\d+")
-_AGGREGATES = frozenset({"SUM", "COUNT", "MIN", "MAX", "AVG"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +28,14 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`body`: from FROM on, with its parameters; `outputs`: by name what each output column is. `aliases`: the names
-    of the tables by place; `end`, `taken`: where the outputs end in the text, and among the parameters; `grouped`:
-    whether it has a GROUP BY."""
+    """`body`: from FROM on, with its parameters, and whether all rows are one; `outputs`: by name what each output column is. `aliases`: the names
+    of the tables by place; `end`, `taken`: where the outputs end in the text, and among the parameters."""
 
     body: Hashable
     outputs: dict[str, Output]
     aliases: tuple[str, ...]
     end: int
     taken: int
-    grouped: bool
 
 
 def asked(fragment: Fragment, aliases: Collection[str]) -> Asked | None:
@@ -65,17 +62,8 @@ def asked(fragment: Fragment, aliases: Collection[str]) -> Asked | None:
     if taken + _placeholders(body, fragment.placeholder) != len(fragment.parameters):
         return None
     end = sum(map(len, found[: from_ - 1]))
-    grouped = any(not depth and word == "GROUP" for word, depth in zip(body, _depths(body), strict=True))
-    rest = ("".join(body), _hashable(fragment.parameters[taken:]))
-    return Asked(rest, outputs, tuple(places), end, taken, grouped)
-
-
-def may_have_all(own: Asked, other: Asked) -> bool:
-    """Whether one statement may have the outputs of both: each has a row for each group, each one row of aggregates
-    over all rows, or each its rows. A count beside plain columns would be another question."""
-    outputs = [output.words for one in (own, other) for output in one.outputs.values()]
-    counted = {any(word.upper() in _AGGREGATES for word in words) for words in outputs}
-    return own.grouped or len(counted) == 1
+    what = ("".join(body), fragment.one_row, _hashable(fragment.parameters[taken:]))
+    return Asked(what, outputs, tuple(places), end, taken)
 
 
 def with_outputs(fragment: Fragment, own: Asked, more: Sequence[tuple[str, Output]]) -> Fragment:

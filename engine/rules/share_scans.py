@@ -23,7 +23,7 @@ from connectors.sdk import AllOf, AnyOf, Comparison, Op, Predicate, Table
 from connectors.sdk.types import arrow_type
 from engine.estimates import with_expected_rows
 from engine.plan import Plan
-from engine.rules.same_fragments import asked, may_have_all, with_outputs
+from engine.rules.same_fragments import asked, with_outputs
 from engine.scans import KeysFrom, Scan, ScanColumn
 from engine.trees import copied, nodes_of
 
@@ -148,8 +148,6 @@ class _Sharing:
         mine, other = self.scans[by].columns, self.scans[one].columns
         have = set(self._forms[by].columns.values())
         more = [c for c in other if self._forms[one].columns[c.name] not in have]
-        if more and not self._may_have_all(by, one):
-            return False
         rows, its = self._rows[by], self._rows[one]
         if more and self._provides(by) and (rows is None or rows > PROVIDER_ROWS):
             return False
@@ -165,11 +163,6 @@ class _Sharing:
             return False
         cost = rows * (len(more) + HOLDING * (len(mine) + len(more)))
         return cost <= its * (len(other) + ROW)
-
-    def _may_have_all(self, by: str, one: str) -> bool:
-        fragments = [self.scans[scan_id].fragment for scan_id in (by, one)]
-        own, other = (None if f is None else asked(f, self._tables.keys()) for f in fragments)
-        return own is None or other is None or may_have_all(own, other)
 
     def _serve(self, by: str, one: str) -> None:
         scan, other = self.scans[by], self.scans.pop(one)

@@ -101,9 +101,11 @@ class Statement:
         *,
         rows: int | None,
         many_groups: bool = False,
+        one_row: bool = False,
     ) -> Scan:
         """The scan that runs the statement. `where`: conditions over the items, all exact; `having`: over aggregates;
-        `rows`: about how many come back. Predicates of the items' own scans are added where they can be written."""
+        `rows`: about how many come back; `one_row`: all rows are one group. Predicates of the items' own scans are
+        added where they can be written."""
         values: list[Value | Param | None] = [v for output in self.outputs for v in output.term.values]
         sql = "SELECT " + ", ".join(f"{output.term.sql} AS c{index}" for index, output in enumerate(self.outputs))
         rest = [
@@ -152,6 +154,7 @@ class Statement:
             values=tuple((f"c{i}", output.values) for i, output in enumerate(self.outputs) if output.values),
             keys_at=keys_at,
             many_groups=many_groups,
+            one_row=one_row,
             most_keys=min(self._tables[item.scan.id].key_lookup for item in self.items),
         )
         columns = tuple(
