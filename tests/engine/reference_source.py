@@ -56,7 +56,7 @@ class ReferenceSource(Connector):
     def __init__(self, tables: Mapping[str, Stored], rng: random.Random) -> None:
         super().__init__(ConnectorConfig())
         self.tables = tables
-        self.requests: list[ScanRequest] = []
+        self.asked: list[ScanRequest] = []
         self.faults: list[str] = []
         self._rng = rng
 
@@ -80,7 +80,7 @@ class ReferenceSource(Connector):
 
     def scan(self, request: ScanRequest) -> Iterator[pa.RecordBatch]:
         """The rows that the request entitles to, in batches of any size."""
-        self.requests.append(request)
+        self.asked.append(request)
         stored = self.tables[str(request.table)]
         self.faults += faults(request, stored.table)
         rng = random.Random(self._rng.random())
