@@ -28,8 +28,9 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`body`: from FROM on, with its parameters, and whether all rows are one; `outputs`: by name what each output column is. `aliases`: the names
-    of the tables by place; `end`, `taken`: where the outputs end in the text, and among the parameters."""
+    """`body`: from FROM on, with its parameters, and whether it makes one row of all; `outputs`: by name what each
+    output column is. `aliases`: the names of the tables by place; `end`, `taken`: where the outputs end in the text,
+    and among the parameters."""
 
     body: Hashable
     outputs: dict[str, Output]
