@@ -36,7 +36,7 @@ from engine.scans import bind
 from engine.small_statements import is_small_statement
 from engine.statement_shape import statement_shape
 from engine.tree_key import Shape, tree_key
-from engine.trees import copied, nodes_of
+from engine.trees import copied, nodes_of, put
 from engine.worker_process import WorkerProcess
 
 PLAN_CACHE_SIZE = 2_000
@@ -317,7 +317,7 @@ def prepared_plan(plan: Plan) -> Prepared:
     for node in nodes_of(select, exp.Placeholder):
         index = parameter_index(node)
         if index is not None:
-            node.replace(exp.Var(this=f"{marker}{index}_"))
+            put(exp.Var(this=f"{marker}{index}_"), instead_of=node)
     parts = duckdb_sql(plan, select).split(marker)
     pieces: list[str | int] = [parts[0]]
     for part in parts[1:]:

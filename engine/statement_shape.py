@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from engine.trees import copied, nodes_of
+from engine.trees import copied, nodes_of, put
 
 # A path into JSON is written as a string, and may hold one.
 _VALUES = (
@@ -29,6 +29,6 @@ def statement_shape(tree: exp.Expr) -> str:
     holder = exp.Paren(this=copied(tree))
     for node in nodes_of(holder, exp.Var, *_VALUES):
         if not isinstance(node, exp.Var) or node.name.upper() not in _UNITS:
-            node.replace(exp.Placeholder())
+            put(exp.Placeholder(), instead_of=node)
     shape: exp.Expr = holder.this.pop()
     return shape.sql(dialect="duckdb", comments=False, copy=False)

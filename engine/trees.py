@@ -52,6 +52,20 @@ def nodes_of(tree: exp.Expr, *kinds: type[Tree]) -> list[Tree]:
     return [node for node in nodes(tree) if isinstance(node, kinds)]
 
 
+def put(tree: exp.Expr, instead_of: exp.Expr) -> None:
+    """Put a tree in the place of a node: `node.replace` goes through the whole list that the node stands in."""
+    parent, key, index = instead_of.parent, instead_of.arg_key, instead_of.index
+    assert parent is not None and key is not None
+    if index is None:
+        parent.set(key, tree)
+        return
+    parent.args[key][index] = tree
+    tree.parent, tree.arg_key, tree.index = parent, key, index
+    node: exp.Expr | None = parent
+    while node is not None and node._hash is not None:
+        node._hash, node = None, node.parent
+
+
 def has_any(tree: exp.Expr, *kinds: type[exp.Expr]) -> bool:
     """Whether a tree has a node of these kinds."""
     return any(isinstance(node, kinds) for node in nodes(tree))

@@ -8,7 +8,7 @@ from sqlglot import exp
 from benchmarks.tpch.queries import QUERIES, query
 from engine.parse import parse_query
 from engine.resolve import resolve_workspace
-from engine.trees import copied, has_any, nodes, nodes_of
+from engine.trees import copied, has_any, nodes, nodes_of, put
 from tests.engine.largest_texts import SHAPES, largest, wide_workspace
 
 TEXTS = [*(query(number, 1) for number in QUERIES), *map(largest, SHAPES)]
@@ -59,3 +59,13 @@ def test_nodes_come_in_the_order_of_sqlglots_walk(text: str) -> None:
 def test_a_plans_tree_does_not_know_where_in_a_text_it_stood() -> None:
     found = resolve_workspace(parse_query("SELECT t0, c0 FROM erp.t0"), wide_workspace())
     assert not any(node._meta for node in nodes(found.select))
+
+
+def test_what_is_put_in_a_nodes_place_is_what_replace_gives() -> None:
+    tree = parse_query("SELECT a, b + 1 FROM t WHERE a IN (1, 2, 3) AND NOT b = 4")
+    for number in range(len(nodes_of(tree, exp.Literal))):
+        mine, theirs = copied(tree), copied(tree)
+        hash(mine)
+        put(exp.Placeholder(), instead_of=nodes_of(mine, exp.Literal)[number])
+        nodes_of(theirs, exp.Literal)[number].replace(exp.Placeholder())
+        assert mine == theirs and _facts(mine) == _facts(theirs) and mine != tree
