@@ -33,6 +33,8 @@ PATHS = (
     "/odata/bench/orders(77)",
     "/odata/bench/$metadata",
 )
+# Of each worker the API process has two sockets, one over which its end is told, and a descriptor of the process.
+WORKER_DESCRIPTORS = 4
 WAITING = "CREATE VIEW waiting AS SELECT 1 AS id, pg_sleep(60)::text AS name WHERE pg_sleep(60) IS NOT NULL"
 RUNNING = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -116,12 +118,13 @@ def state(server: RunningServer, data: Path) -> dict[str, int | None]:
     api = server.process
     try:
         descriptors: int | None = api.num_fds()
+        catalog: int | None = sum("/catalog.db" in file.path for file in api.open_files())
         clients: int | None = sum(c.status == "ESTABLISHED" for c in api.net_connections("tcp"))
     except psutil.AccessDenied:  # of a process that can't be looked into, as another user than root
-        descriptors = clients = None
+        descriptors = catalog = clients = None
     files = [p for p in data.rglob("*") if p.is_file() and not p.name.startswith(("catalog.db", "server."))]
-    return {"workers": len(server.workers), "descriptors": descriptors, "clients' connections": clients,
-            "files": len(files)}  # fmt: skip
+    return {"workers": len(server.workers), "descriptors": descriptors, "of the catalog's sessions": catalog,
+            "clients' connections": clients, "files": len(files)}  # fmt: skip
 
 
 def report(
@@ -152,10 +155,13 @@ def report(
     made.aims.append(
         Aim("statements are gone within 2 s", f"{outlived[-1]:.2f} s at most", outlived[-1] <= MOST_SECONDS)
     )
-    # A worker more or less has one descriptor for jobs and one for cancels.
-    workers = (after["workers"] or 0) - (before["workers"] or 0)
-    more = (after["descriptors"] or 0) - (before["descriptors"] or 0) - 3 * max(0, workers)
-    left = f"{more} descriptors besides those of {workers:+} workers, {after['files']} files"
-    clean = more <= 2 and after["files"] == before["files"] and not after["clients' connections"]
+    workers, catalog, descriptors = (
+        (after[name] or 0) - (before[name] or 0) for name in ("workers", "of the catalog's sessions", "descriptors")
+    )
+    # Sessions with the catalog are kept for reuse, as many as were wanted at once, up to the pool's size.
+    more = descriptors - WORKER_DESCRIPTORS * workers - catalog
+    left = f"{more} descriptors besides those of {workers:+} workers and {catalog:+} of the catalog's sessions"
+    left += f", {after['files']} files"
+    clean = more <= 0 and after["files"] == before["files"] and not after["clients' connections"]
     made.aims.append(Aim("no process, file, descriptor or connection is left", left, clean))
     return made
