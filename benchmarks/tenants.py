@@ -56,8 +56,8 @@ def report(found: dict[int, Sample], seconds: float) -> Report:
         f"that can be asked of a pool whose workers serve one tenant each. {seconds:.0f} s each, after 4 s to begin "
         f"with. The server's defaults: `VIEWLOOM_WORKERS` {SETTINGS.workers}, of which `VIEWLOOM_SPARE_WORKERS` "
         f"{SETTINGS.spare_workers} are kept ready for whoever comes; a tenant that finds none of its own gets a "
-        "spare one, or waits until the longest unused worker of another has ended and a new one has started, about "
-        f"a second of one core; `VIEWLOOM_QUEUE_TIMEOUT` {SETTINGS.queue_timeout:.0f} s."
+        "spare one, or waits until the longest unused worker of another has ended and a new one is forked; "
+        f"`VIEWLOOM_QUEUE_TIMEOUT` {SETTINGS.queue_timeout:.0f} s."
     )
     one = found[1]
     rows = [

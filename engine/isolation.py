@@ -41,6 +41,17 @@ def resident(pid: int) -> int | None:
         return None
 
 
+def core_seconds(pid: int) -> float:
+    """Seconds that the threads of a process have run or waited for a core so far; 0 where the system doesn't tell."""
+    found = 0
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError, ValueError):
+                ran, waited, _ = (task / "schedstat").read_text().split()
+                found += int(ran) + int(waited)
+    return found / 1e9
+
+
 def limit_address_space(extra: int) -> bool:
     """Let this process map `extra` bytes more than it has now; False where the system can't."""
     now = address_space()

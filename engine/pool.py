@@ -18,13 +18,18 @@ from pathlib import Path
 
 from engine.errors import NoWorkerError, WorkerDiedError
 from engine.forked_process import Template, can_fork
-from engine.isolation import resident
+from engine.isolation import core_seconds, resident
 from engine.worker_process import WorkerProcess, fresh_process, start_worker
 
 START_TIMEOUT = 30.0
 WATCH_INTERVAL = 0.1
 PATIENCE = 1.0
 OWN_SOON = 0.2  # a tenant that has workers waits so long for one of its own before another tenant's is ended for it
+# While small queries are asked, unused workers begin large ones one after another: each takes a core until its client
+# can't follow, and several at once would take all of them. The next begins when the last has become calm (its threads
+# run, or want a core, for less than this part of the time), or after so many seconds.
+CALM, LARGE_APART = 0.25, 2.0
+QUIET_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,9 @@ class WorkerPool:
         self._lock = threading.Condition()
         self._workers: set[WorkerProcess] = set()
         self._starting = False
+        self._small_asked = float("-inf")
+        self._beginner: WorkerProcess | None = None  # the unused worker that last began a large query
+        self._began = self._looked = self._wanted_cores = 0.0
         self._newborn: WorkerProcess | None = None  # the one that is starting, once its process is there
         self._template: Template | None = None
         self._forks = can_fork()
@@ -86,6 +94,8 @@ class WorkerPool:
                 raise NoWorkerError(
                     "the server is busy", hint="try again in a few seconds", details={"waiting": waiting}
                 )
+            if small:
+                self._small_asked = time.monotonic()
             self._waiting.setdefault(tenant, deque()).append(_Waiter(tenant, small, future))
             self._assign()
         return future
@@ -174,6 +184,9 @@ class WorkerPool:
                 if not waiter.future.set_running_or_notify_cancel():
                     continue
                 spare_taken = spare_taken or worker.tenant is None
+                if not waiter.small and not worker.jobs:
+                    self._beginner, self._began = worker, time.monotonic()
+                    self._looked, self._wanted_cores = self._began, core_seconds(worker.process.pid)
                 worker.tenant, worker.small, worker.busy = tenant, waiter.small, True
                 worker.busy_since = time.monotonic()
                 worker.jobs += 1
@@ -196,14 +209,37 @@ class WorkerPool:
 
     def _eligible(self, tenant: str) -> _Waiter | None:
         """The tenant's first waiter, or its first small one while no more large queries may run."""
-        large_allowed = self._large_allowed()
-        return next((w for w in self._waiting.get(tenant, ()) if large_allowed or w.small), None)
+        queue = self._waiting.get(tenant, ())
+        first = next(iter(queue), None)
+        if first is None or first.small or (self._large_allowed() and self._large_may_begin(tenant)):
+            return first
+        return next((waiter for waiter in queue if waiter.small), None)
 
     def _large_allowed(self) -> bool:
         """Whether one more large query may have a worker: some of those that exist now are kept for small ones."""
         large = sum(worker.busy and not worker.small for worker in self._workers)
         kept = min(self.settings.reserved, max(1, len(self._workers) // 3))
         return large < max(1, len(self._workers) - kept)
+
+    def _large_may_begin(self, tenant: str) -> bool:
+        """Whether the worker that a large query would get has worked before, or it is time for an unused one."""
+        now = time.monotonic()
+        last = self._beginner
+        if last is None or not last.busy or now - self._began >= LARGE_APART:
+            return True
+        if now - self._small_asked > QUIET_SECONDS:
+            return True
+        worker = self._for_large(tenant) or self._idle_for(tenant)
+        if worker is None or worker.jobs > 0:
+            return True
+        if now - self._looked < OWN_SOON:
+            return False
+        wanted, before, since = core_seconds(last.process.pid), self._wanted_cores, self._looked
+        self._looked, self._wanted_cores = now, wanted
+        if wanted - before > CALM * (now - since):
+            return False
+        self._beginner = None
+        return True
 
     def _idle_for(self, tenant: str) -> WorkerProcess | None:
         idle = [w for w in self._workers if not w.busy and w.tenant in (tenant, None)]
@@ -245,6 +281,7 @@ class WorkerPool:
                 while not self._closed.is_set() and not self._wanted():
                     self._lock.wait(OWN_SOON if self._waiting else 1.0)
                     self._reap()
+                    self._assign()  # time has passed
                 if self._closed.is_set():
                     return
                 victim = None if self._has_room() else self._victim()
