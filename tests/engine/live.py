@@ -299,7 +299,10 @@ class Live:
         return Run(pa.ipc.open_stream(b"".join(sink.pieces)).read_all(), plan, rows)
 
     def expected(self, sql: str) -> pa.Table:
-        """The answer of plain DuckDB over the same rows."""
+        """The answer of plain DuckDB over the same rows. Raises duckdb.Error."""
         relation: Any = self.plain.sql(sql)
-        found: pa.Table = relation.to_arrow_reader(10_000).read_all()
+        try:
+            found: pa.Table = relation.to_arrow_reader(10_000).read_all()
+        except (OSError, pa.ArrowException) as error:  # what went wrong behind the first rows
+            raise duckdb.Error(str(error)) from None
         return found
