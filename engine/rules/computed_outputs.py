@@ -18,8 +18,9 @@ from engine.dialects.render import InexactError, render
 from engine.dialects.table import Term
 from engine.rules.partial_aggregates import is_strict
 from engine.rules.relation import Relation
-from engine.rules.scopes import is_aggregate
+from engine.rules.scopes import computed, is_aggregate
 from engine.rules.statement import Output, Statement
+from engine.trees import nodes, nodes_of
 
 MOST_DIGITS, SHORT = 38, 18  # of DuckDB's decimals; of those that it multiplies in 64 bits
 _INTEGER, _DECIMAL = re.compile(r"\d{1,9}"), re.compile(r"\d{1,9}\.\d{1,9}")
@@ -104,7 +105,7 @@ def _largest(column: exp.Column, known: set[int]) -> exp.Expr:
     """The largest arithmetic around a column over these columns alone."""
     node: exp.Expr = column
     while isinstance(node.parent, exp.Paren | exp.Neg | exp.Add | exp.Sub | exp.Mul):
-        inner = list(node.parent.walk())
+        inner = nodes(node.parent)
         if not all(isinstance(n, _ARITHMETIC) for n in inner if id(n) not in known and not _is_part(n)):
             break
         node = node.parent
@@ -132,12 +133,12 @@ def _may_move(node: exp.Expr, select: exp.Select) -> bool:
         above = above.parent
     if any(select.args.get(name) for name in ("group", "distinct", "having", "order", "qualify")):
         return False
-    return not any(is_aggregate(n) for projection in select.selects for n in projection.walk())
+    return not any(is_aggregate(node) for node in computed(select))
 
 
 def _computed(node: exp.Expr, relation: Relation, statement: Statement) -> Computed | None:
     expanded = relation.expand(node)
-    if len({*expanded.find_all(exp.Column)}) < 2 or not is_strict(expanded):
+    if len({*nodes_of(expanded, exp.Column)}) < 2 or not is_strict(expanded):
         return None
     made = decimal_type(expanded, lambda column: statement.spelled[column.table][column.name].sql_type)
     if made is None or made.digits > MOST_DIGITS or made.scale > made.width:

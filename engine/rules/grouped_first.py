@@ -23,6 +23,7 @@ from engine.estimates import estimated_rows
 from engine.group_estimates import rows_joined_by_keys, values_of
 from engine.rules.partial_aggregates import is_strict
 from engine.rules.relation import Item, covered, keys_of
+from engine.trees import has_any, nodes_of
 
 WORTH_SHARE = 0.5  # of the other tables' rows that are wanted: for few of them an index finds their many rows
 
@@ -40,7 +41,7 @@ class GroupedFirst:
 
     def check(self, operand: exp.Expr) -> None:
         """An aggregate's operand over the items. InexactError where it is not only of the many side's rows."""
-        if {column.table for column in operand.find_all(exp.Column)} != {self.item.scan.id}:
+        if {column.table for column in nodes_of(operand, exp.Column)} != {self.item.scan.id}:
             raise InexactError("an aggregate of other tables' rows")
         if not is_strict(operand):
             raise InexactError("an expression that NULLs of an outer join don't make NULL")
@@ -69,15 +70,15 @@ def grouped_first(
     if not any({(first.id, name) for name in key} <= grouped for key in keys_of(tables[first.id])):
         raise InexactError("a group is more than one row of the others")
     others = [*where, *keys, *(term for other in items if other is not item for term in other.on or ())]
-    if any(column.table == item.scan.id for term in others for column in term.find_all(exp.Column)):
+    if any(column.table == item.scan.id for term in others for column in nodes_of(term, exp.Column)):
         raise InexactError("the many side is looked at elsewhere")
     wanted, whole = rows_joined_by_keys(items, tables), tables[first.id].row_estimate
-    if wanted is None or whole is None or wanted < WORTH_SHARE * whole or any(t.find(exp.Exists) for t in where):
+    if wanted is None or whole is None or wanted < WORTH_SHARE * whole or any(has_any(t, exp.Exists) for t in where):
         raise InexactError("few rows of the others are wanted, or nobody knows how many")
     own, fixed = [], dict[str, Term]()
     joined = []
     for term in item.on or ():
-        if {column.table for column in term.find_all(exp.Column)} <= {item.scan.id}:
+        if {column.table for column in nodes_of(term, exp.Column)} <= {item.scan.id}:
             own.append(condition(term, context))
             continue
         column = _fixed(term, item.scan.id)
@@ -106,7 +107,7 @@ def makes_many(first: GroupedFirst, tables: Mapping[str, Table], dialect: Dialec
     """Whether statistics say that there are more than `rows` rows, and many groups of them."""
     table = tables[first.item.scan.id]
     read = estimated_rows(first.item.scan, table)
-    columns = [column for term in first.item.on or () for column in term.find_all(exp.Column)]
+    columns = [column for term in first.item.on or () for column in nodes_of(term, exp.Column)]
     own = {column.name for column in columns if column.table == first.item.scan.id}
     known = [values_of(name, table) for name in own]
     most = max((count for count in known if count is not None), default=0)
@@ -118,7 +119,7 @@ def _fixed(term: exp.Expr, scan: str) -> exp.Column:
     if isinstance(term, exp.EQ):
         for one, other in ((term.this, term.expression), (term.expression, term.this)):
             if isinstance(one, exp.Column) and one.table == scan:
-                owners = {column.table for column in other.find_all(exp.Column)}
+                owners = {column.table for column in nodes_of(other, exp.Column)}
                 if owners and scan not in owners:
                     return one
     raise InexactError("a join of the many side by other than equalities")
