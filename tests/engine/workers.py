@@ -20,6 +20,7 @@ from engine.scans import Scan
 from engine.worker_process import WorkerProcess
 
 WORKER = "loom-worker"  # the name that a worker process gives itself
+TEMPLATE = "loom-template"  # and the process that forks them
 SMALL_POOL = PoolSettings(workers=1, spare=1, reserved=0, memory_mb=256, spill_mb=256, threads=2)
 
 
@@ -88,10 +89,11 @@ def pids(pool: WorkerPool) -> set[int]:
 def worker_processes() -> set[int]:
     """Every worker process that this one started, whatever pool it belongs to; not those of servers under test."""
     found = set()
-    for child in psutil.Process().children(recursive=True):
+    for child in psutil.Process().children():
         with contextlib.suppress(psutil.Error):
-            if child.name() == WORKER and child.status() != psutil.STATUS_ZOMBIE:
-                found.add(child.pid)
+            for one in child.children() if child.name() == TEMPLATE else [child]:
+                if one.name() == WORKER and one.status() != psutil.STATUS_ZOMBIE:
+                    found.add(one.pid)
     return found
 
 
