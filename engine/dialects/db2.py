@@ -16,10 +16,11 @@ from engine.dialects.entries import (
     compared,
     extremes,
     mixed_numbers,
+    of_numbers,
     parts,
     sums,
 )
-from engine.dialects.table import ROUGH, SAME, DialectTable, Operation, text_is_rough
+from engine.dialects.table import ROUGH, DialectTable, Operation, text_is_rough
 
 _MOMENTS = ("date", "timestamp")
 _TYPES = {"integer": "BIGINT", "text": "VARCHAR(32672)", "date": "DATE", "timestamp": "TIMESTAMP(6)"}
@@ -29,9 +30,11 @@ _PARTS = {
     "doy": "DAYOFYEAR({0})",
 }
 _CLOCK = {"hour": "HOUR({0})", "minute": "MINUTE({0})", "second": "SECOND({0})"}
+_DECIMAL = "CAST({0} AS DECIMAL({d0},{s0}))"  # the least INTEGER has no ABS in its own type
 _ENTRIES: Entries = {
     **{("eq", pair): Operation("({0} = {1})", exact=False) for pair in ((ROUGH, "text"), ("text", ROUGH))},
-    **{("abs", (kind,)): Operation("ABS({0})", result="", sql_type=SAME) for kind in NUMBERS},
+    **of_numbers("abs", f"ABS({_DECIMAL})"),
+    **{("sign", (kind,)): Operation("INTEGER(SIGN({0}))", result="integer", sql_type="TINYINT") for kind in NUMBERS},
     ("mod", ("integer", "integer")): Operation("MOD({0}, {1})", result=""),
     ("floor", ("decimal",)): Operation("FLOOR({0})", result=""),
     ("ceil", ("decimal",)): Operation("CEILING({0})", result=""),
@@ -58,7 +61,7 @@ DB2 = DialectTable(
         **LOGIC,
         **compared(*NUMBERS, *_MOMENTS),
         **mixed_numbers(),
-        **arithmetic("(CAST({0} AS DECIMAL({d0},{s0})) %s CAST({1} AS DECIMAL({d1},{s1})))"),
+        **arithmetic(f"({_DECIMAL} %s CAST({{1}} AS DECIMAL({{d1}},{{s1}})))", f"(- {_DECIMAL})"),
         **parts(_PARTS, _MOMENTS),
         **parts(_CLOCK, ("timestamp",)),
         **_ENTRIES,

@@ -3,6 +3,8 @@
 `=` of texts pads with blanks and follows the column's collation, mostly one that ignores case: a superset. LIKE is
 not here (`[` is a wildcard, `_` may be half an astral sign), nor what can fail: DATEADD past the year 9999. There
 is no boolean value: a bit is compared with 1. Decimals have 38 digits, and the result of a multiplication one more.
+DATEPART of a datetimeoffset is of its own offset (learn.microsoft.com, "DATEPART"), so it is taken to UTC first; ABS
+of the least int, and ROUND of 9.99 as decimal(3,2), overflow ("ABS", "ROUND"), so both are of a wider decimal.
 """
 
 from __future__ import annotations
@@ -19,10 +21,11 @@ from engine.dialects.entries import (
     compared,
     extremes,
     mixed_numbers,
+    of_numbers,
     parts,
     sums,
 )
-from engine.dialects.table import ROUGH, SAME, Aggregate, DialectTable, Operation, Part, text_is_rough
+from engine.dialects.table import ROUGH, Aggregate, DialectTable, Operation, Part, text_is_rough
 
 _TYPES = {
     **{"integer": "bigint", "decimal": "decimal(38,{scale})", "text": "nvarchar(max)", "date": "date"},
@@ -33,13 +36,20 @@ _PARTS = {
     **{"week": "DATEPART(iso_week, {0})", "doy": "DATEPART(dayofyear, {0})"},
 }
 _CLOCK = {unit: f"DATEPART({unit}, {{0}})" for unit in ("hour", "minute", "second")}
+_DECIMAL = "CAST({0} AS decimal({d0},{s0}))"
+_UTC = "SWITCHOFFSET({0}, '+00:00')"
 _MONTH = "CAST(DATEFROMPARTS(YEAR({0}), MONTH({0}), 1) AS datetime2(6))"
 _YEAR = "CAST(DATEFROMPARTS(YEAR({0}), 1, 1) AS datetime2(6))"
 _DAY = "CAST(CAST({0} AS date) AS datetime2(6))"
 _ENTRIES: Entries = {
     **{("eq", pair): Operation("({0} = {1})", exact=False) for pair in ((ROUGH, "text"), ("text", ROUGH))},
     ("condition", ("boolean",)): Operation("({0} = 1)"),
-    **{("abs", (kind,)): Operation("ABS({0})", result="", sql_type=SAME) for kind in NUMBERS},
+    **of_numbers("abs", f"ABS({_DECIMAL})"),
+    **{
+        ("sign", (kind,)): Operation("CAST(SIGN({0}) AS int)", result="integer", sql_type="TINYINT")
+        for kind in NUMBERS
+    },
+    ("round", ("decimal", "integer")): Operation("ROUND(CAST({0} AS decimal(38,{s0})), {1})", result=""),
     ("mod", ("integer", "integer")): Operation("({0} % {1})", result=""),
     ("floor", ("decimal",)): Operation("FLOOR({0})", result=""),
     ("ceil", ("decimal",)): Operation("CEILING({0})", result=""),
@@ -74,9 +84,10 @@ TSQL = DialectTable(
         **compared(*NUMBERS, *MOMENTS, "float"),
         **compared("boolean", only=EQUAL),
         **mixed_numbers(),
-        **arithmetic("(CAST({0} AS decimal({d0},{s0})) %s CAST({1} AS decimal({d1},{s1})))"),
-        **parts(_PARTS, MOMENTS),
-        **parts(_CLOCK, ("timestamp", "timestamptz")),
+        **arithmetic(f"({_DECIMAL} %s CAST({{1}} AS decimal({{d1}},{{s1}})))", f"(- {_DECIMAL})"),
+        **parts(_PARTS, ("date", "timestamp")),
+        **parts(_CLOCK, ("timestamp",)),
+        **parts({unit: text.format(_UTC) for unit, text in (_PARTS | _CLOCK).items()}, ("timestamptz",)),
         **_ENTRIES,
     },
     aggregates={
