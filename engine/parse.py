@@ -107,6 +107,8 @@ def check_nodes(tree: exp.Expr) -> None:
             raise SqlNotAllowedError("SELECT … INTO and FOR UPDATE may not run here")
         elif isinstance(node, exp.SetOperation) and node.args.get("by_name"):
             raise SqlNotAllowedError("UNION BY NAME is not available", hint="name the columns in the same order")
+        elif isinstance(node, exp.Subquery) and isinstance(node.this, exp.Pivot):
+            raise SqlNotAllowedError("PIVOT stands behind a table", hint="FROM t PIVOT (sum(v) FOR k IN (…))")
         elif isinstance(node, exp.CTE) and not isinstance(node.this, exp.Query):
             raise SqlNotAllowedError(
                 "only SELECT may stand in WITH", hint="INSERT, UPDATE and DELETE may not run here"
