@@ -201,11 +201,12 @@ class QueryParts:
         if len(factors) > 1 and self.chance(0.5):
             one, other = self.rng.sample(factors, 2)
             form = self.pick(("(1 - {})", "(0.5 + {})", "-{}", "{}", "2 * {}"))
-            value = f"{one} {self.pick('+-*')} {form.format(other)}"
+            value = f"{one} {self.pick(_signs(one, other))} {form.format(other)}"
             return f"{self.pick(('sum', 'sum', 'avg', 'max'))}({value})"
         small = [r for r in numbers if r.split(".")[1] in ("small", "no", "rate", "kind", "dim", "money")]
         if small and self.chance(0.3):
-            value = f"{self.pick(small)} {self.pick('+-*')} {self.pick(small)}"
+            one, other = self.pick(small), self.pick(small)
+            value = f"{one} {self.pick(_signs(one, other))} {other}"
         return f"{self.pick(('sum', 'sum', 'avg'))}({value})"
 
     def term(self, columns: list[tuple[str, str]], sources: list[Source]) -> str:
@@ -277,3 +278,9 @@ class QueryParts:
         if isinstance(value, str):
             return "'" + value.replace("'", "''") + "'"
         return f"CAST('{value}' AS {TYPES[kind]})" if kind in DATED else str(value)
+
+
+def _signs(one: str, other: str) -> str:
+    """Money by money may be too large for DuckDB; whether it comes to such a row before another condition drops it is
+    its own choice, and differs with the plan."""
+    return "+-" if one.endswith(".money") and other.endswith(".money") else "+-*"

@@ -39,7 +39,7 @@ FUNCTIONS = {
         "hour({}) = 1", "date_trunc('day', {}) = DATE '2024-03-31'", "cast({} AS DATE) = DATE '2024-10-27'",
     ),
     "decimal": ("round({}, 1) > 2", "abs({}) < 10", "floor({}) = 2", "cast({} AS DECIMAL(38,4)) > 0"),
-    "integer": ("{} % 2 = 1", "abs({} + 0) < 3", "sign({}) = -1", "{} IS DISTINCT FROM 1", "coalesce({}, 0) > 0"),
+    "integer": ("{} % 2 = 1", "abs({} % 9 + 0) < 3", "sign({}) = -1", "{} IS DISTINCT FROM 1", "coalesce({}, 0) > 0"),
     "float": ("{} > 2.4", "{} BETWEEN -1 AND 0", "NOT {} = 0"),
 }  # fmt: skip
 
