@@ -20,7 +20,7 @@ BOUND = 100_000_000
 def run(rig: Rig) -> Report:
     """Growth of both processes, for identity and gzip, and a plot of the former."""
     server = rig.viewloom()
-    small = read_all(server, f"{PATH}?$top=1000")
+    small = read_all(server, f"{PATH}?$top=10000")
     full = read_all(server, f"{PATH}?$top={rig.streamed_rows // 10}")
     made = Report("slow_client", TITLE)
     rows = []
