@@ -6,6 +6,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from email.message import Message
@@ -71,23 +72,25 @@ class RunningServer:
         stop(self.keeper)
 
 
-def start_viewloom(data_directory: Path, keys: tuple[str, ...]) -> RunningServer:
-    """`viewloom serve` over a catalog that was made before, with its default settings."""
+def start_viewloom(data_directory: Path, keys: tuple[str, ...], **settings: str) -> RunningServer:
+    """`viewloom serve` over a catalog that was made before, with its default settings but for these."""
     port = free_port()
     program = Path(sys.executable).with_name("viewloom")
     command = [str(program), "serve", "--port", str(port), "--data-directory", str(data_directory)]
-    return _started(command, port, data_directory / "server.log", "/readyz", keys)
+    return _started(command, port, data_directory / "server.log", "/readyz", keys, settings)
 
 
 def start_hello(directory: Path, size: int) -> RunningServer:
     """A bare HTTP server whose answers have `size` bytes."""
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.hello", str(port), str(size)]
-    return _started(command, port, directory / "hello.log", "/", ())
+    return _started(command, port, directory / "hello.log", "/", (), {})
 
 
-def _started(command: list[str], port: int, log: Path, ready: str, keys: tuple[str, ...]) -> RunningServer:
-    keeper = spawn(command, log=log, environment=child_environment())
+def _started(
+    command: list[str], port: int, log: Path, ready: str, keys: tuple[str, ...], settings: Mapping[str, str]
+) -> RunningServer:
+    keeper = spawn(command, log=log, environment={**child_environment(), **settings})
     server = RunningServer(port, keeper, log, keys)
     wait_until(lambda: _answers(server, ready), pid=keeper, log=log, what=" ".join(command[:3]))
     return server

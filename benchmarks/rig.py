@@ -84,14 +84,14 @@ class Rig:
 
         return self.serving(make)
 
-    def serving(self, make: Callable[[Path], tuple[str, ...]]) -> RunningServer:
+    def serving(self, make: Callable[[Path], tuple[str, ...]], **settings: str) -> RunningServer:
         """A new server over the catalog that `make` makes in a data directory; it gives the readers' keys."""
         number = len(list(self.directory.glob("viewloom-*")))
         data = self.directory / f"viewloom-{number}"
         data.mkdir(mode=0o700)
         keys = make(data)
         progress("starting Viewloom")
-        server = start_viewloom(data, keys)
+        server = start_viewloom(data, keys, **settings)
         self._open.callback(server.close)
         return server
 
