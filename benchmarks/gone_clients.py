@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
@@ -93,11 +94,9 @@ def _vanish(server: RunningServer, path: str, wanted: int, gzip: bool, pause: fl
     with socket.create_connection(("127.0.0.1", server.port), timeout=0.3) as connection:
         connection.sendall(sent if wanted != 1 else sent[: len(sent) // 2])
         taken = 0
-        try:
+        with suppress(TimeoutError):
             while taken < wanted and (piece := connection.recv(min(65_536, wanted - taken))):
                 taken += len(piece)
-        except TimeoutError:
-            pass
         time.sleep(pause * 0.05)
 
 

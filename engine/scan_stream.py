@@ -146,11 +146,8 @@ class ScanStream:
         pieces: Any = [batch.column(column) for batch in self._queue]
         kind: Any = self.schema.field(column).type
         distinct: Any = pa.chunked_array(pieces, kind).unique().drop_null()
-        try:
-            found = distinct.to_pylist()
-        except (ValueError, OverflowError):
-            return None
-        return tuple(UUID(value) if self._is_uuid(column) else value for value in found)
+        found = self._python(column, distinct)
+        return None if found is None else tuple(found)
 
     def gather(self, most: int) -> bool:
         """Whether the source has given all rows, no more than `most`: waits for that. They are then held, to be read
@@ -184,19 +181,24 @@ class ScanStream:
             table = pa.Table.from_batches(list(self._queue), self.schema)
             pairs: Any = table.group_by([keys.beside, keys.column]).aggregate([]).drop_null()
             if len(pairs.column(0).unique()) <= MOST_BESIDE:
-                found: dict[Value | None, list[Value]] = {}
-                try:
-                    for one, other in zip(*[self._python(name, pairs) for name in pairs.column_names], strict=True):
-                        found.setdefault(one, []).append(other)
-                except OverflowError:
+                beside = self._python(keys.beside, pairs.column(keys.beside))
+                values = self._python(keys.column, pairs.column(keys.column))
+                if beside is None or values is None:
                     return None
+                found: dict[Value | None, list[Value]] = {}
+                for one, other in zip(beside, values, strict=True):
+                    found.setdefault(one, []).append(other)
                 return {one: tuple(others) for one, others in found.items()}
-        values = self.values(keys.column, keys.cap)
-        return None if values is None else {None: values}
+        alone = self.values(keys.column, keys.cap)
+        return None if alone is None else {None: alone}
 
-    def _python(self, column: str, table: pa.Table) -> list[Value]:
-        values: Any = table.column(column).to_pylist()
-        return [UUID(value) for value in values] if self._is_uuid(column) else values
+    def _python(self, column: str, values: Any) -> list[Value] | None:
+        """A column's values as Python has them; None when one is none of Python's (the year 20000)."""
+        try:
+            found: list[Any] = values.to_pylist()
+        except (ValueError, OverflowError):
+            return None
+        return [UUID(value) for value in found] if self._is_uuid(column) else found
 
     def restrict(self, keys: KeysFrom, groups: Groups) -> None:
         """Before `start`: ask the source for these keys only; none at all: don't ask it. More than a statement takes,

@@ -10,6 +10,7 @@ from engine.dialects.entries import (
     COUNTS,
     LOGIC,
     NUMBERS,
+    ROUGHLY_EQUAL,
     Entries,
     arithmetic,
     averages,
@@ -32,7 +33,7 @@ _PARTS = {
 _CLOCK = {"hour": "HOUR({0})", "minute": "MINUTE({0})", "second": "SECOND({0})"}
 _DECIMAL = "CAST({0} AS DECIMAL({d0},{s0}))"  # the least INTEGER has no ABS in its own type
 _ENTRIES: Entries = {
-    **{("eq", pair): Operation("({0} = {1})", exact=False) for pair in ((ROUGH, "text"), ("text", ROUGH))},
+    **ROUGHLY_EQUAL,
     **of_numbers("abs", f"ABS({_DECIMAL})"),
     **{("sign", (kind,)): Operation("INTEGER(SIGN({0}))", result="integer", sql_type="TINYINT") for kind in NUMBERS},
     ("mod", ("integer", "integer")): Operation("MOD({0}, {1})", result=""),

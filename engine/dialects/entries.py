@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engine.dialects.table import CONDITION, SAME, Aggregate, Operation, Part
+from engine.dialects.table import CONDITION, ROUGH, SAME, Aggregate, Operation, Part
 
 NUMBERS = ("integer", "decimal")
 MOMENTS = ("date", "timestamp", "timestamptz")
@@ -13,6 +13,11 @@ EQUAL = ("eq", "ne")
 IS_EQUAL = "({0} = {1})"  # such an equality may be asked for by IN
 
 Entries = dict[tuple[str, tuple[str, ...]], Operation]
+
+# A source's own equality of texts, where it takes some different ones for equal.
+ROUGHLY_EQUAL: Entries = {
+    ("eq", pair): Operation(IS_EQUAL, exact=False) for pair in ((ROUGH, "text"), ("text", ROUGH))
+}
 
 
 def compared(*families: str, only: Iterable[str] = tuple(COMPARED)) -> Entries:

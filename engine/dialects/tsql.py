@@ -15,6 +15,7 @@ from engine.dialects.entries import (
     LOGIC,
     MOMENTS,
     NUMBERS,
+    ROUGHLY_EQUAL,
     Entries,
     arithmetic,
     averages,
@@ -42,7 +43,7 @@ _MONTH = "CAST(DATEFROMPARTS(YEAR({0}), MONTH({0}), 1) AS datetime2(6))"
 _YEAR = "CAST(DATEFROMPARTS(YEAR({0}), 1, 1) AS datetime2(6))"
 _DAY = "CAST(CAST({0} AS date) AS datetime2(6))"
 _ENTRIES: Entries = {
-    **{("eq", pair): Operation("({0} = {1})", exact=False) for pair in ((ROUGH, "text"), ("text", ROUGH))},
+    **ROUGHLY_EQUAL,
     ("condition", ("boolean",)): Operation("({0} = 1)"),
     **of_numbers("abs", f"ABS({_DECIMAL})"),
     **{

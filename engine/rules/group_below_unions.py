@@ -25,7 +25,16 @@ from engine.rules.partial_aggregates import Partials, quoted
 from engine.rules.push_aggregates import push_aggregates
 from engine.rules.relation import Reader, in_order
 from engine.rules.rewrite import drop_unread
-from engine.rules.scopes import computed, inner_selects, is_recursive, referenced_once, scan_of, scopes, sources_of
+from engine.rules.scopes import (
+    computed,
+    inner_selects,
+    is_recursive,
+    output_value,
+    referenced_once,
+    scan_of,
+    scopes,
+    sources_of,
+)
 from engine.trees import copied, has_any, nodes_of
 
 MOST_BRANCHES = 64
@@ -165,19 +174,11 @@ class _Rewriting:
                 return self._types[scan][value.name]
             if not isinstance(source, Scope) or not isinstance(source.expression, exp.Select):
                 break
-            arm, value = source, self._value_of(source, value.name)
+            arm, value = source, output_value(source.expression, source.expression, value.name)
         raise InexactError("a column that a branch computes")
 
     def _value(self, arm: Scope, name: str) -> exp.Expr:
-        projection = cast(exp.Select, arm.expression).selects[self._names.index(name)]
-        return projection.this if isinstance(projection, exp.Alias) else projection
-
-    def _value_of(self, scope: Scope, name: str) -> exp.Expr | None:
-        select = cast(exp.Select, scope.expression)
-        if name not in select.named_selects:
-            return None
-        projection = select.selects[select.named_selects.index(name)]
-        return projection.this if isinstance(projection, exp.Alias) else projection
+        return cast(exp.Select, arm.expression).selects[self._names.index(name)].unalias()
 
     def _check_worth(self, keys: Sequence[str], outputs: int, columns: int) -> None:
         """Over the branches of which it is known: fewer values cross the wire."""

@@ -26,6 +26,7 @@ from engine.rules.scopes import (
     is_recursive,
     joins_are_plain,
     output_column,
+    output_value,
     passes_filters,
     referenced_once,
     scan_of,
@@ -261,12 +262,9 @@ def _arms_agree(derived: Scope, condition: exp.Expr, alias: str, tables: Mapping
 
 def _computed(arm: Scope, derived: Scope, name: str) -> exp.Expr | None:
     """The expression over columns that a derived table's output column is in an arm, where it is one of its rows."""
-    if not isinstance(derived.expression, exp.Query) or not isinstance(arm.expression, exp.Select):
+    value = output_value(arm.expression, derived.expression, name)
+    if value is None or not isinstance(arm.expression, exp.Select):
         return None
-    names = derived.expression.named_selects
-    if name not in names:
-        return None
-    value = arm.expression.selects[names.index(name)].unalias()
     own = nodes(value)
     if len(own) > MOST_COMPUTED or not any(isinstance(n, exp.Column) for n in own):
         return None

@@ -20,7 +20,15 @@ from engine.plan import Note, Plan
 from engine.predicates import conjuncts, push
 from engine.rules.dialect_conditions import source_condition, source_order
 from engine.rules.push_filters import inside_of
-from engine.rules.scopes import computed, is_aggregate, output_column, referenced_once, scan_of, sources_of
+from engine.rules.scopes import (
+    computed,
+    is_aggregate,
+    output_column,
+    output_value,
+    referenced_once,
+    scan_of,
+    sources_of,
+)
 from engine.rules.single_match import matches_once
 from engine.scans import Scan
 from engine.source_conditions import SourceCondition
@@ -217,10 +225,9 @@ def pushed_exactly(condition: exp.Expr, chain: list[Scope], scan: Scan, table: T
 def _output(scope: Scope, column: exp.Column) -> exp.Expr | None:
     """What an output column of a SELECT is, named in its ORDER BY: alone, or in an expression when nothing else could
     be meant."""
-    top = scope.expression
-    if not isinstance(top, exp.Select) or column.name not in top.named_selects:
+    value = output_value(scope.expression, scope.expression, column.name)
+    if value is None or not isinstance(scope.expression, exp.Select):
         return None
-    value = top.selects[top.named_selects.index(column.name)].unalias()
     if isinstance(column.parent, exp.Paren) and column.parent.parent is None:
         return value.copy()
     return value.copy() if isinstance(value, exp.Column) and value.name == column.name else None

@@ -17,7 +17,7 @@ from connectors.sdk import Table
 from connectors.sdk.types import family
 from engine.dialects import DIALECTS
 from engine.plan import Note, Plan
-from engine.rules.scopes import computed, is_aggregate
+from engine.rules.scopes import computed, is_aggregate, output_value
 from engine.scans import Scan
 from engine.trees import nodes_of
 
@@ -72,21 +72,20 @@ def _is_plain(select: exp.Select, scan: Scan) -> bool:
     return not any(is_aggregate(node) or isinstance(node, special) for node in computed(select))
 
 
-def _column(node: exp.Expr, select: exp.Select, scan: Scan) -> str | None:
+def _column(term: exp.Expr, select: exp.Select, scan: Scan) -> str | None:
     """The fragment's column by whose order a term of ORDER BY sorts."""
-    if isinstance(node, exp.Literal) and node.is_int and 0 < int(node.name) <= len(select.selects):
-        node = select.selects[int(node.name) - 1]
-    elif isinstance(node, exp.Column) and not node.table:
-        if node.name not in select.named_selects:
-            return None
-        node = select.selects[select.named_selects.index(node.name)]
-    if isinstance(node, exp.Alias):
-        node = node.this
-    node = node.unnest()
+    found: exp.Expr | None = term
+    if isinstance(term, exp.Literal) and term.is_int and 0 < int(term.name) <= len(select.selects):
+        found = select.selects[int(term.name) - 1].unalias()
+    elif isinstance(term, exp.Column) and not term.table:
+        found = output_value(select, select, term.name)
+    if found is None:
+        return None
+    node = found.unnest()
     if isinstance(node, exp.Cast) and not isinstance(node, exp.TryCast) and node.to.this == exp.DType.INT128:
         node = node.this  # the sum of integers: the same number
     if not isinstance(node, exp.Column) or node.table != scan.id:
         return None
-    found = next((column for column in scan.columns if column.name == node.name), None)
+    column = next((column for column in scan.columns if column.name == node.name), None)
     sorts = scan.fragment.sorts if scan.fragment is not None else ()
-    return found.source if found is not None and found.source in sorts else None
+    return column.source if column is not None and column.source in sorts else None

@@ -78,16 +78,21 @@ def inner_selects(scope: Scope) -> Iterator[Scope]:
 def output_column(scope: Scope, outer: Scope, name: str) -> exp.Column | None:
     """The plain column that a derived table's output column `name` is in one of its arms, else None.
 
-    `outer` gives the names (a set operation is named by its first arm), `scope` is the arm.
+    `outer` gives the names, `scope` is the arm.
     """
-    if not isinstance(outer.expression, exp.Query) or not isinstance(scope.expression, exp.Query):
-        return None
-    names = outer.expression.named_selects
-    if name not in names:
-        return None
-    projection = scope.expression.selects[names.index(name)]
-    inner = projection.this if isinstance(projection, exp.Alias) else projection
+    inner = output_value(scope.expression, outer.expression, name)
     return inner if isinstance(inner, exp.Column) else None
+
+
+def output_value(arm: exp.Expr, outer: exp.Expr, name: str) -> exp.Expr | None:
+    """The expression that a query's output column `name` is, else None.
+
+    `outer` gives the names (a set operation is named by its first arm), `arm` is the SELECT to look into.
+    """
+    if not isinstance(outer, exp.Query) or not isinstance(arm, exp.Query):
+        return None
+    names = outer.named_selects
+    return arm.selects[names.index(name)].unalias() if name in names else None
 
 
 def column_family(scope: Scope, outer: Scope, name: str, tables: Mapping[str, Table]) -> str | None:

@@ -23,6 +23,7 @@ from engine.rules.scopes import (
     inner_selects,
     is_recursive,
     joins_are_plain,
+    output_value,
     passes_filters,
     referenced_once,
     sources_of,
@@ -109,13 +110,7 @@ def _constant(arm: Scope, source: Scope, name: str, tables: Mapping[str, Table])
 
 
 def _literal(arm: Scope, source: Scope, name: str) -> Value | None:
-    if not isinstance(source.expression, exp.Query) or not isinstance(arm.expression, exp.Query):
-        return None
-    names = source.expression.named_selects
-    if name not in names:
-        return None
-    projection = arm.expression.selects[names.index(name)]
-    value = projection.this if isinstance(projection, exp.Alias) else projection
+    value = output_value(arm.expression, source.expression, name)
     if not isinstance(value, exp.Literal):
         return None
     if value.is_string:

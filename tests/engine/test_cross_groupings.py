@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
 
 import duckdb
 import pytest
 
+from connectors.sdk import Connector
 from engine.optimizer import RULES
 from engine.rules.group_below_joins import group_below_joins
 from engine.rules.group_below_unions import group_below_unions
 from tests.engine.cross_groupings import CrossGroupings
-from tests.engine.live import Live, difference, live_connectors
-from tests.servers.mariadb import MariaDBServer
-from tests.servers.postgres import PostgresServer
+from tests.engine.live import Live, difference
 
 QUERIES = int(os.environ.get("VIEWLOOM_GROUPINGS", "80"))
 SEED = int(os.environ.get("VIEWLOOM_SEED", "20261124"))
@@ -27,12 +25,8 @@ LARGE = {"facts": 5_000_000, "parts": 2_000_000, "dims": 7}
 
 
 @pytest.fixture(scope="module")
-def live(
-    postgres_database: PostgresServer, mariadb_database: MariaDBServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Live]:
-    directory = tmp_path_factory.mktemp("live")
-    with live_connectors(postgres_database, mariadb_database, directory) as connectors:
-        yield Live(connectors, LARGE)
+def live(three_sources: dict[str, Connector]) -> Live:
+    return Live(three_sources, LARGE)
 
 
 def rewritten(live: Live, sql: str) -> bool:

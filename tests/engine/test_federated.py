@@ -7,16 +7,14 @@ A long run, with its result in a file:
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 import pytest
 
+from connectors.sdk import Connector
 from engine.errors import QueryValueError
 from engine.optimizer import RULES
 from tests.engine.federated import LARGE, STRANGE, Federated, Tally
-from tests.engine.live_five import five, five_connectors
-from tests.servers.mariadb import MariaDBServer
-from tests.servers.postgres import PostgresServer
+from tests.engine.live_five import five
 
 IN_CI = os.environ.get("CI") == "true"
 QUERIES = int(os.environ.get("VIEWLOOM_FEDERATED_QUERIES", "2000" if IN_CI else "240"))
@@ -25,11 +23,8 @@ BLOCK = 40
 
 
 @pytest.fixture(scope="module")
-def federated(
-    postgres_database: PostgresServer, mariadb_database: MariaDBServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Federated]:
-    with five_connectors(postgres_database, mariadb_database, tmp_path_factory.mktemp("five")) as connectors:
-        yield Federated([five(connectors), five(connectors, LARGE), five(connectors, STRANGE)])
+def federated(five_sources: dict[str, Connector]) -> Federated:
+    return Federated([five(five_sources), five(five_sources, LARGE), five(five_sources, STRANGE)])
 
 
 @pytest.mark.timeout(600)

@@ -7,33 +7,26 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
 
 import duckdb
 import pytest
 
-from connectors.sdk import TableName
+from connectors.sdk import Connector, TableName
 from engine.engine import sql_literal
 from engine.optimizer import RULES
 from engine.query import Parameter
 from engine.rules.push_aggregates import push_aggregates
 from engine.rules.push_joins import push_joins
 from tests.engine.fragment_queries import FragmentQueries
-from tests.engine.live import Live, difference, live_connectors
-from tests.servers.mariadb import MariaDBServer
-from tests.servers.postgres import PostgresServer
+from tests.engine.live import Live, difference
 
 QUERIES = int(os.environ.get("VIEWLOOM_FRAGMENT_QUERIES", "60"))
 SEED = int(os.environ.get("VIEWLOOM_SEED", "20261123"))
 
 
 @pytest.fixture(scope="module")
-def live(
-    postgres_database: PostgresServer, mariadb_database: MariaDBServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Live]:
-    directory = tmp_path_factory.mktemp("live")
-    with live_connectors(postgres_database, mariadb_database, directory) as connectors:
-        yield Live(connectors)
+def live(three_sources: dict[str, Connector]) -> Live:
+    return Live(three_sources)
 
 
 def check(live: Live, sql: str, parameters: tuple[Parameter, ...]) -> bool:

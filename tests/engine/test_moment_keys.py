@@ -9,25 +9,20 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from connectors.sdk import Column, Op, Support, TableName
+from connectors.sdk import Column, Connector, Op, Support, TableName
 from engine.rules import push_join_keys
 from engine.rules.key_columns import takes_keys
 from engine.scan_stream import ScanStream
-from engine.scans import Scan, ScanColumn
+from engine.scans import KeysFrom, Scan, ScanColumn
 from tests.engine.live import Live, difference
-from tests.engine.live_five import five, five_connectors
-from tests.servers.mariadb import MariaDBServer
-from tests.servers.postgres import PostgresServer
+from tests.engine.live_five import five
 
 DATABASES = ("pg", "my", "lite", "lake")
 
 
 @pytest.fixture(scope="module")
-def live(
-    postgres_database: PostgresServer, mariadb_database: MariaDBServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Live]:
-    with five_connectors(postgres_database, mariadb_database, tmp_path_factory.mktemp("moments")) as connectors:
-        yield five(connectors)
+def live(five_sources: dict[str, Connector]) -> Live:
+    return five(five_sources)
 
 
 def _column(sql_type: str, support: Support | None) -> Column:
@@ -71,6 +66,7 @@ def test_a_moment_that_is_none_of_pythons_gives_no_keys() -> None:
     stream = ScanStream(scan, connector, threading.Event())
     stream.start()
     assert stream.values("m", 10) is None and stream.values("d", 10) is None
+    assert stream.grouped_values(KeysFrom("s0", "m", "m", 10, "d", "d")) is None
     assert stream.join(5) and stream.error is None
 
 

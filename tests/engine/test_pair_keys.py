@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 
 import pytest
 
+from connectors.sdk import Connector
 from engine import scan_stream
 from engine.rules import push_join_keys
 from tests.engine.federated import Federated, Tally
 from tests.engine.live import Live, difference
-from tests.engine.live_five import five, five_connectors
-from tests.servers.mariadb import MariaDBServer
-from tests.servers.postgres import PostgresServer
+from tests.engine.live_five import five
 
 TAKERS = ("pg", "my", "lite", "lake")
 JOINS = {
@@ -40,16 +38,8 @@ FEW = {
 
 
 @pytest.fixture(scope="module")
-def connectors(
-    postgres_database: PostgresServer, mariadb_database: MariaDBServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict]:  # type: ignore[type-arg]
-    with five_connectors(postgres_database, mariadb_database, tmp_path_factory.mktemp("pairs")) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def live(connectors: dict) -> Live:  # type: ignore[type-arg]
-    return five(connectors)
+def live(five_sources: dict[str, Connector]) -> Live:
+    return five(five_sources)
 
 
 @pytest.fixture
@@ -91,8 +81,8 @@ def test_pairs_ask_for_fewer_rows_than_the_columns_apart(live: Live, monkeypatch
 
 @pytest.mark.usefixtures("eager")
 @pytest.mark.timeout(600)
-def test_random_questions_are_right_with_keys_wherever_they_may_be(connectors: dict) -> None:  # type: ignore[type-arg]
-    federated, tally = Federated([five(connectors)]), Tally()
+def test_random_questions_are_right_with_keys_wherever_they_may_be(five_sources: dict[str, Connector]) -> None:
+    federated, tally = Federated([five(five_sources)]), Tally()
     first = random.Random(37).randrange(10**7)
     for number in range(first, first + 40):
         problem = federated.check(number, tally)

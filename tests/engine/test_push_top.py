@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 
 import pytest
 
+from connectors.sdk import Connector
 from engine.optimizer import RULES
 from engine.rules.push_top import push_top
 from tests.engine.fragment_plans import fragments
-from tests.engine.live import Live, difference, live_connectors
-from tests.servers.mariadb import MariaDBServer
-from tests.servers.postgres import PostgresServer
+from tests.engine.live import Live, difference
 
 JOINED = "SELECT o.id, o.total FROM erp.orders o JOIN erp.customers c ON c.id = o.customer WHERE c.region = 1"
 KEPT = {
@@ -57,12 +55,8 @@ HERE = ("lower(code)", "x + 1", "coalesce(code, 'zz')", "random()", "note || 'a'
 
 
 @pytest.fixture(scope="module")
-def live(
-    postgres_database: PostgresServer, mariadb_database: MariaDBServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Live]:
-    directory = tmp_path_factory.mktemp("live")
-    with live_connectors(postgres_database, mariadb_database, directory) as connectors:
-        yield Live(connectors, {"facts": 5_000_000, "parts": 2_000_000, "dims": 7})
+def live(three_sources: dict[str, Connector]) -> Live:
+    return Live(three_sources, {"facts": 5_000_000, "parts": 2_000_000, "dims": 7})
 
 
 def test_groups_and_joined_rows_are_cut_at_the_source() -> None:

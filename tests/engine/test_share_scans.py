@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
+from connectors.sdk import Connector
 from engine.explain import explain_plan, explanation_text
 from engine.optimizer import RULES
 from engine.rules.share_scans import share_scans
 from engine.scans import scan_from_json, scan_to_json
 from tests.engine.federated import LARGE
 from tests.engine.live import Live, difference
-from tests.engine.live_five import five, five_connectors
-from tests.servers.mariadb import MariaDBServer
-from tests.servers.postgres import PostgresServer
+from tests.engine.live_five import five
 
 EVERYWHERE = ("pg", "my", "lite", "lake", "api")
 WITHOUT = tuple(rule for rule in RULES if rule is not share_scans)
 
 
 @pytest.fixture(scope="module")
-def lives(
-    postgres_database: PostgresServer, mariadb_database: MariaDBServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Live]]:
-    with five_connectors(postgres_database, mariadb_database, tmp_path_factory.mktemp("once")) as connectors:
-        yield {"plain": five(connectors), "large": five(connectors, LARGE)}
+def lives(five_sources: dict[str, Connector]) -> dict[str, Live]:
+    return {"plain": five(five_sources), "large": five(five_sources, LARGE)}
 
 
 @pytest.fixture

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 
 import orjson
 import pytest
 
+from connectors.sdk import Connector
 from engine.engine import prepared_plan, sql_literal
 from engine.optimizer import RULES
 from engine.query import Parameter
 from engine.rules.skip_branches import skip_branches
 from engine.scans import bind, scan_from_json, scan_to_json
 from tests.engine.fragment_plans import plan
-from tests.engine.live import Live, difference, live_connectors
-from tests.servers.mariadb import MariaDBServer
-from tests.servers.postgres import PostgresServer
+from tests.engine.live import Live, difference
 
 SITES = (
     "(SELECT 'north' AS site, 1 AS no, t.* FROM pg.dims t UNION ALL SELECT 'south', 2, t.* FROM my.dims t "
@@ -54,12 +52,8 @@ FORMS = (
 
 
 @pytest.fixture(scope="module")
-def live(
-    postgres_database: PostgresServer, mariadb_database: MariaDBServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Live]:
-    directory = tmp_path_factory.mktemp("live")
-    with live_connectors(postgres_database, mariadb_database, directory) as connectors:
-        yield Live(connectors)
+def live(three_sources: dict[str, Connector]) -> Live:
+    return Live(three_sources)
 
 
 def asked(sql: str, *values: str | None) -> list[str]:

@@ -282,6 +282,7 @@ def test_a_template_that_does_not_answer_is_ended_and_replaced(monkeypatch: pyte
         until(lambda: not first.is_running() or first.status() == psutil.STATUS_ZOMBIE, 10)
         monkeypatch.undo()
         made.pool.release(waiting.result(30), healthy=True)
+        assert template(made.pool).pid != first.pid
 
 
 def test_many_workers_start_and_end_and_leave_no_descriptor(pool: WorkerPool) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
+from connectors.sdk import Connector
 from engine.query import Parameter
-from tests.engine.live import Live, difference, live_connectors
-from tests.servers.mariadb import MariaDBServer
-from tests.servers.postgres import PostgresServer
+from tests.engine.live import Live, difference
 
 BOTH = (
     "date_trunc('month', day)", "date_trunc('day', moment)", "date_trunc('hour', moment)", "year(day)",
@@ -31,11 +28,8 @@ HERE = ("lower(code)", "n / 2", "x + 1", "trim(code)", "strftime(day, '%Y')", "r
 
 
 @pytest.fixture(scope="module")
-def live(
-    postgres_database: PostgresServer, mariadb_database: MariaDBServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Live]:
-    with live_connectors(postgres_database, mariadb_database, tmp_path_factory.mktemp("live")) as connectors:
-        yield Live(connectors)
+def live(three_sources: dict[str, Connector]) -> Live:
+    return Live(three_sources)
 
 
 def compare(live: Live, sql: str, *parameters: Parameter, grouped: bool = True) -> None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import duckdb
 import pytest
 
+from connectors.sdk import Connector
 from engine.dialects import DIALECTS
 from engine.dialects.table import CONDITION, LEGACY, LONG, ROUGH, TEXTS
 from engine.query import Parameter
 from tests.engine.dialects.operations import columns_of, conditions, quoted, texts
-from tests.engine.live import Live, difference, live_connectors
-from tests.servers.mariadb import MariaDBServer
-from tests.servers.postgres import PostgresServer
+from tests.engine.live import Live, difference
 
 KINDS = {"pg": "postgres", "my": "mysql", "lite": "sqlite"}
 OPERATIONS = [
@@ -33,12 +30,8 @@ AGGREGATES = [
 
 
 @pytest.fixture(scope="module")
-def live(
-    postgres_database: PostgresServer, mariadb_database: MariaDBServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Live]:
-    directory = tmp_path_factory.mktemp("live")
-    with live_connectors(postgres_database, mariadb_database, directory) as connectors:
-        yield Live(connectors)
+def live(three_sources: dict[str, Connector]) -> Live:
+    return Live(three_sources)
 
 
 def compare(live: Live, sql: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from itertools import product
 
 import duckdb
@@ -11,11 +10,10 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
+from connectors.sdk import Connector
 from engine.rules.computed_outputs import decimal_type
 from tests.engine.fragment_plans import fragments, rest
-from tests.engine.live import Live, difference, live_connectors
-from tests.servers.mariadb import MariaDBServer
-from tests.servers.postgres import PostgresServer
+from tests.engine.live import Live, difference
 
 TYPES = [(1, 0), (5, 3), (9, 9), (12, 2), (15, 2), (18, 0), (18, 6), (19, 4), (25, 5), (30, 9), (37, 2), (38, 0)]
 FORMS = ("a + b", "a - b", "a * b", "a * (1 - b)", "0.5 * a + b", "-a * b", "a * 2 - 100000 * b", "a * b * 1.25",
@@ -82,11 +80,8 @@ def test_else_the_columns_are_read(asked: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def live(
-    postgres_database: PostgresServer, mariadb_database: MariaDBServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Live]:
-    with live_connectors(postgres_database, mariadb_database, tmp_path_factory.mktemp("live")) as connectors:
-        yield Live(connectors, {"facts": 1_000_000, "dims": 5_000, "parts": 100_000})
+def live(three_sources: dict[str, Connector]) -> Live:
+    return Live(three_sources, {"facts": 1_000_000, "dims": 5_000, "parts": 100_000})
 
 
 def test_answers_stay_what_they_are(live: Live) -> None:

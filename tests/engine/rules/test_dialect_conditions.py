@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import sqlglot
 
+from connectors.sdk import Connector
 from engine.query import Parameter
 from engine.rules.dialect_conditions import is_null_of_nulls
 from engine.source_conditions import TABLE
-from tests.engine.live import Live, Run, difference, live_connectors
-from tests.servers.mariadb import MariaDBServer
-from tests.servers.postgres import PostgresServer
+from tests.engine.live import Live, Run, difference
 
 
 @pytest.fixture(scope="module")
-def live(
-    postgres_database: PostgresServer, mariadb_database: MariaDBServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Live]:
-    with live_connectors(postgres_database, mariadb_database, tmp_path_factory.mktemp("live")) as connectors:
-        yield Live(connectors)
+def live(three_sources: dict[str, Connector]) -> Live:
+    return Live(three_sources)
 
 
 def run(live: Live, sql: str, *parameters: Parameter) -> Run:

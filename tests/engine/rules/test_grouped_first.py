@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 
 import pytest
 
+from connectors.sdk import Connector
 from tests.engine.fragment_plans import fragments
-from tests.engine.live import Live, difference, live_connectors
-from tests.servers.mariadb import MariaDBServer
-from tests.servers.postgres import PostgresServer
+from tests.engine.live import Live, difference
 
 JOIN = "FROM erp.customers c LEFT JOIN erp.orders o ON o.customer = c.id"
 FIRST = {
@@ -61,11 +59,8 @@ def test_it_is_not_where_a_group_could_change_or_nothing_is_won(sql: str) -> Non
 
 
 @pytest.fixture(scope="module")
-def live(
-    postgres_database: PostgresServer, mariadb_database: MariaDBServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Live]:
-    with live_connectors(postgres_database, mariadb_database, tmp_path_factory.mktemp("live")) as connectors:
-        yield Live(connectors, {"facts": 1_000_000, "dims": 5_000, "parts": 100_000})
+def live(three_sources: dict[str, Connector]) -> Live:
+    return Live(three_sources, {"facts": 1_000_000, "dims": 5_000, "parts": 100_000})
 
 
 AGGREGATES = (

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from connectors.sdk import Column, Table, TableName
+from connectors.sdk import Column, Connector, Table, TableName
 from engine.rules.key_ranges import range_key
-from tests.engine.live import Live, difference, live_connectors
-from tests.servers.mariadb import MariaDBServer
-from tests.servers.postgres import PostgresServer
+from tests.engine.live import Live, difference
 
 ORDERS = Column("order_id", "BIGINT", nullable=False, minimum=1.0, maximum=9_000_001.0, in_order=1.0)
 TABLE = Table(TableName(("lines",)), (ORDERS,), keys=(("order_id", "no"),), row_estimate=6_000_000)
@@ -39,11 +36,8 @@ def test_small_tables_and_keys_without_an_index_are_not() -> None:
 
 
 @pytest.fixture(scope="module")
-def live(
-    postgres_database: PostgresServer, mariadb_database: MariaDBServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Live]:
-    with live_connectors(postgres_database, mariadb_database, tmp_path_factory.mktemp("live")) as connectors:
-        yield Live(connectors, {"facts": 2_000_000, "dims": 5_000, "parts": 2_000_000})
+def live(three_sources: dict[str, Connector]) -> Live:
+    return Live(three_sources, {"facts": 2_000_000, "dims": 5_000, "parts": 2_000_000})
 
 
 def lie(live: Live, low: float, high: float) -> None:
