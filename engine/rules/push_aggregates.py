@@ -147,13 +147,15 @@ class _Grouping:
         ranges = self._ranges() if many and terms and (few or self._alone) else None
         if many and terms and self._alone and not few and not ranges and len(self._items[0].scan.columns) <= NARROW:
             raise InexactError("grouping would cost the source more than sending the rows")
+        # Groups of two columns are not sooner sorted than hashed (0039).
+        first_keys = self._keys if self._statement.first is None else self._statement.first.keys
         scan = self._statement.scan(
             scan_id,
             self._relation.where,
             terms,
             few,
             rows=rows,
-            many_groups=many,
+            many_groups=many and len(first_keys) == 1,
             one_row=not self._keys,
         )
         if ranges is not None:

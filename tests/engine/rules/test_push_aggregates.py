@@ -143,6 +143,7 @@ def test_many_groups_of_many_rows_are_made_here(sql: str, sent: bool) -> None:
         ("SELECT order_id FROM erp.lines GROUP BY order_id HAVING sum(qty) > 300", True),
         ("SELECT order_id FROM mes.lines GROUP BY order_id HAVING sum(qty) > 300", False),
         ("SELECT qty FROM erp.lines GROUP BY qty HAVING sum(no) > 300", False),
+        ("SELECT order_id, qty FROM erp.lines GROUP BY order_id, qty HAVING sum(no) > 300", False),  # hashed as soon
         ("SELECT no FROM erp.lines GROUP BY no HAVING sum(qty) > 300", False),  # nothing is known of it
         ("SELECT order_id FROM erp.lines WHERE order_id = 7 GROUP BY order_id HAVING sum(qty) > 3", False),
     ],
