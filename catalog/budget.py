@@ -36,7 +36,7 @@ _STEPS = 1_000
 @dataclasses.dataclass(frozen=True, slots=True)
 class Standing:
     """How many statements a budget allows at a moment. None: it does not say. `until`: when it will be more, as far
-    as windows are the reason; `window`: the name of the one that is."""
+    as windows are the reason and it ever is; `window`: the name of the one that is."""
 
     statements: int | None
     until: datetime | None = None
@@ -60,6 +60,8 @@ def standing(budget: Budget, zone: str | None, moment: datetime) -> Standing:
         later, _ = _allowed(budget, place, until)
         if later is None or (allowed is not None and later > allowed):
             break
+    else:
+        return Standing(allowed, None, window.name)  # always, as far as anybody will wait
     return Standing(allowed, until, window.name)
 
 

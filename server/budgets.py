@@ -280,6 +280,13 @@ def check_window(name: str, connection: Connection | None, statements: int, mome
     found = _standing(connection, moment)
     if found.statements is None or found.statements >= statements:
         return
+    why = f" ({found.window})" if found.window else ""
+    if found.until is None and not found.statements:
+        raise SourceClosedError(
+            f"connection {name!r} is closed{why}, and its windows never open it",
+            hint="whoever administers it changes the windows of its budget",
+            retry_after=86_400,
+        )
     if found.until is None:
         raise ConnectionBudgetError(
             f"the query needs {statements} statements at once on connection {name!r}; its budget allows "
@@ -287,7 +294,6 @@ def check_window(name: str, connection: Connection | None, statements: int, mome
             hint="join its tables in one view over one connection, ask for less, raise the budget, "
             "or lower pages_at_once",
         )
-    why = f" ({found.window})" if found.window else ""
     open_again = found.until.astimezone(ZoneInfo((connection.time_zone if connection else None) or "UTC"))
     allows = f"takes {found.statements} statements at once" if found.statements else "is closed"
     raise SourceClosedError(

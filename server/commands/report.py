@@ -65,6 +65,7 @@ def report_error(error: Exception) -> bool:
     from connectors.sdk.errors import ConnectorError
     from engine.errors import EngineError, ViewProblemsError
     from server.demo.build import MesError
+    from server.errors import ServerError
     from server.operations.errors import FilesProblemsError, OperationError
     from server.settings import SettingError
 
@@ -81,7 +82,8 @@ def report_error(error: Exception) -> bool:
                 f"line {place.line}, column {place.column}: {place.message}" + (f" ({place.hint})" * bool(place.hint))
             )
         return True
-    if isinstance(error, CatalogError | ConnectorError | EngineError | OperationError | SettingError | MesError):
+    expected = (CatalogError, ConnectorError, EngineError, OperationError, ServerError, SettingError, MesError)
+    if isinstance(error, expected):
         known: Any = error
         say(f"Error: {getattr(known, 'message', None) or known}")
         if getattr(known, "hint", ""):

@@ -69,7 +69,7 @@ def test_windows_that_touch_are_one_closed_time_and_the_tightest_counts() -> Non
 
 def test_always_closed_is_said_without_looking_for_ever() -> None:
     found = closed(Window("off", (), "00:00", "24:00", 0), "2026-11-24T12:00")
-    assert found.statements == 0 and found.until is not None
+    assert found == Standing(0, None, "off")
 
 
 @pytest.mark.parametrize("moment", ["2026-03-29T01:59", "2026-03-29T03:30", "2026-10-25T02:30"])

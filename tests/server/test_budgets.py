@@ -213,6 +213,18 @@ def test_a_closed_window_refuses_before_the_source_is_touched_and_says_when_to_c
     asyncio.run(run())
 
 
+def test_a_source_that_its_windows_never_open_is_closed_without_a_date() -> None:
+    async def run() -> None:
+        own = connection(windows=(Window("mrp", (), "00:00", "24:00", 0),))
+        with pytest.raises(SourceClosedError, match=r"is closed \(mrp\), and its windows never open it"):
+            await Budgets(BudgetSettings()).enter(of("x"), {"erp": 1}, connections=own)
+        one = connection(windows=(Window("mrp", (), "00:00", "24:00", 1),))
+        with pytest.raises(ConnectionBudgetError, match="its budget allows 1"):
+            await Budgets(BudgetSettings()).enter(of("x"), {"erp": 2}, connections=one)
+
+    asyncio.run(run())
+
+
 def test_a_window_that_begins_while_one_waits_counts() -> None:
     async def run() -> None:
         moment = datetime(2026, 11, 30, 17, 59, tzinfo=UTC)

@@ -123,6 +123,16 @@ def test_expected_errors_end_with_one_and_say_what_to_do(run: Run) -> None:
     assert "no workspace" in run("views", "list", "--workspace", "elsewhere", code=1).stderr
 
 
+def test_a_closed_source_is_an_expected_error(run: Run, tmp_path: Path) -> None:
+    run("init")
+    root = files(tmp_path)
+    with (root / "connections.yaml").open("a") as file:
+        file.write('  budget: {windows: [{name: mrp, from: "00:00", to: "24:00"}]}\n')
+    run("apply", str(root))
+    found = run("preview", "v", code=1)
+    assert "Error: connection 'erp' is closed (mrp)" in found.stderr and "Traceback" not in found.output
+
+
 def test_a_wrong_command_line_ends_with_two(run: Run) -> None:
     run("apply", code=2)
     run("nonsense", code=2)
