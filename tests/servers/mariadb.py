@@ -129,7 +129,8 @@ def start_mariadb(directory: Path, *, owner: int | None = None, settings: Sequen
         capture_output=True,
         text=True,
         cwd="/",
-        env={"PATH": SEARCH},
+        # in a shared /tmp one installer removes the temporary tables of another, which then ends
+        env={"PATH": SEARCH, "TMPDIR": str(directory)},
     )
     if done.returncode != 0:
         raise ServerStartError(f"mariadb-install-db failed with {done.returncode}: {done.stdout[-1500:]}")
