@@ -9,14 +9,11 @@ from dataclasses import dataclass, field, replace
 
 import duckdb
 import pyarrow as pa
-from sqlglot import exp
 
 from connectors.sdk import TableName
-from engine.engine import prepared_plan, sql_literal
+from engine.engine import Prepared, prepared_plan, sql_literal
 from engine.errors import QueryValueError
 from engine.optimizer import RULES, Rule
-from engine.plan import Plan
-from engine.planner import duckdb_sql
 from engine.query import Parameter
 from tests.engine.federated_queries import FederatedQueries
 from tests.engine.fragment_queries import TYPES, VALUES
@@ -87,20 +84,21 @@ class Federated:
         ways: list[tuple[Rule, ...]] = [RULES, ()]
         if number % EACH_RULE_OFF == 0:
             ways += [tuple(rule for rule in RULES if rule is not off) for off in RULES]
-        plans, seen, erring = live.plans(sql, parameters), list[Plan](), list[str]()
-        if prepared_plan(plans(RULES)).small:
-            problem = self._asked_again(live, sql, parameters, tally)
+        plans, seen, erring = live.plans(sql, parameters), list[tuple[object, ...]](), list[str]()
+        with_all = prepared_plan(plans(RULES))
+        if with_all.small:
+            problem = self._asked_again(live, with_all, sql, parameters, tally)
             if problem is not None:
                 return f"query {number}, asked again: {problem}"
         for rules in ways:
             try:
-                plan = plans(rules)
-                job = replace(plan, select=exp.Var(this=duckdb_sql(plan)), notes=())
-                if job in seen:  # a rule that has no part in the query
+                prepared = with_all if rules == RULES else prepared_plan(plans(rules))
+                plan = prepared.pieces, prepared.plan.scans, prepared.plan.direct
+                if plan in seen:  # a rule that has no part in the query
                     tally.same += 1
                     continue
-                seen.append(job)
-                found = live.run_plan(plan, parameters)
+                seen.append(plan)
+                found = live.run_prepared(prepared, parameters)
                 problem = difference(found.table, expected)
                 scans = found.plan.scans
                 if problem is not None and difference(found.table, self._unoptimized(sql, parameters)) is None:
@@ -124,14 +122,18 @@ class Federated:
             return None
         return erring[0] if erring else None
 
-    def _asked_again(self, live: Live, sql: str, parameters: tuple[Parameter, ...], tally: Tally) -> str | None:
-        """Run a query twice, each time with other values: what is kept of the first is not seen in the second."""
+    def _asked_again(
+        self, live: Live, prepared: Prepared, sql: str, parameters: tuple[Parameter, ...], tally: Tally
+    ) -> str | None:
+        """Run a plan twice, each time with other values: what is kept of the first is not seen in the second."""
         rng = random.Random(sql)
         found = live.kept.found
         for _ in range(2):
             other = tuple(replace(p, value=rng.choice(OTHERS[p.sql_type])) for p in parameters)
             try:
-                problem = difference(live.run(sql, other).table, self.lives[0].expected(plain_text(sql, other)))
+                problem = difference(
+                    live.run_prepared(prepared, other).table, self.lives[0].expected(plain_text(sql, other))
+                )
             except duckdb.Error:
                 continue  # plain DuckDB refuses these values
             except QueryValueError as error:
@@ -144,7 +146,7 @@ class Federated:
             except Exception as error:
                 return f"{type(error).__name__}: {error}\n{sql}\n{other}"
             if problem is not None:
-                if difference(live.run(sql, other).table, self._unoptimized(sql, other)) is not None:
+                if difference(live.run_prepared(prepared, other).table, self._unoptimized(sql, other)) is not None:
                     return f"{problem}\n{sql}\n{other}"
                 tally.doubtful.append(f"asked again: {problem}\n{sql}\n{other}")
         tally.kept += live.kept.found - found

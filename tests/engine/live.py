@@ -285,8 +285,12 @@ class Live:
         return self.run_plan(self.plan(sql, parameters, rules), parameters)
 
     def run_plan(self, plan: Plan, parameters: tuple[Parameter, ...] = ()) -> Run:
+        """The answer by a plan that was made before."""
+        return self.run_prepared(prepared_plan(plan), parameters)
+
+    def run_prepared(self, prepared: Prepared, parameters: tuple[Parameter, ...] = ()) -> Run:
         """The answer as a worker makes it, the job through its JSON form."""
-        prepared: Prepared = prepared_plan(plan)
+        plan = prepared.plan
         names = output_names(plan.select, plan, self.catalog)
         connections = {name: JobConnection("", {}) for name in plan.connections}
         encoding = Encoding(Format.ARROW, names)
