@@ -24,7 +24,8 @@ T = TypeVar("T")
 _TICK = 0.1  # seconds after which a waiting reader looks whether the query was cancelled
 FIRST_BYTES = 128 * 1024
 _LINGER = 0.2  # seconds of silence after which the rows that are there are handed on
-_GOODBYE = 2.0
+_GOODBYE, _CUT = 2.0, 0.5
+_DRAIN, _DRAIN_BYTES = 0.02, 256 * 1024  # so much is read of what nobody wants, if that is all there is
 _RAISED = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
 
@@ -37,6 +38,7 @@ class CopySession:
         self._ready: asyncio.Future[None] | None = None
         self._pieces: list[bytes] = []
         self._size, self._wanted = 0, 1
+        self._leaving = self._cut = False
 
     def execute(self, sql: str, seconds: float, setting: str) -> None:
         """Run statements without an answer. SourceTimeoutError names the setting."""
@@ -80,20 +82,35 @@ class CopySession:
             self._check()
             raise asyncpg_error(error, table) from None
         finally:
-            if not task.done():
-                task.cancel()  # asyncpg sends PostgreSQL's cancel request
-                self._room.set()
-                self._loop.run_until_complete(asyncio.wait({task}, timeout=1.0))
+            self._leave(task)
 
-    async def _advance(self, task: asyncio.Task[Any]) -> None:
+    def _leave(self, task: asyncio.Task[Any]) -> None:
+        """End the copy, whose rows are not wanted any more.
+
+        When the last of them has been sent there is nothing to cancel, and asyncpg would wait for the server's word
+        that it was: so a little is read on first.
+        """
+        if not task.done():
+            self._leaving, self._size, self._wanted = True, 0, _DRAIN_BYTES
+            self._loop.run_until_complete(self._advance(task, _DRAIN))
+        if not task.done():
+            self._cut = True
+            task.cancel()  # asyncpg sends PostgreSQL's cancel request
+            self._room.set()
+            self._loop.run_until_complete(asyncio.wait({task}, timeout=1.0))
+        if task.done() and not task.cancelled():
+            task.exception()  # looked at, so that asyncio does not report it
+
+    async def _advance(self, task: asyncio.Task[Any], seconds: float = _TICK) -> None:
         """Read until there is enough for a block, the copy is over, or a tick has passed."""
         self._ready = self._loop.create_future()
         self._room.set()
-        await asyncio.wait({task, self._ready}, timeout=_TICK, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({task, self._ready}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
 
     async def _take(self, data: bytes) -> None:
         """What asyncpg calls with whole rows; it reads on when this returns."""
-        self._pieces.append(data)
+        if not self._leaving:
+            self._pieces.append(data)
         self._size += len(data)
         if self._size >= self._wanted:
             self._room.clear()
@@ -110,11 +127,17 @@ class CopySession:
         return not self._connection.is_closed()
 
     def close(self) -> None:
-        """End the session for good; a server that does not answer is left after two seconds."""
+        """End the session for good; a server that does not answer is left after two seconds, and after half a
+        second when its copy was cut: it may have sent the last row in that moment."""
         if self._loop.is_closed():
             return
         with contextlib.suppress(*_RAISED, TimeoutError):
-            self._loop.run_until_complete(self._connection.close(timeout=_GOODBYE))
+            if self._cut:
+                sending = asyncio.all_tasks(self._loop)  # the cancel request, and the wait for what it did
+                self._loop.run_until_complete(asyncio.wait(sending, timeout=_CUT) if sending else asyncio.sleep(0))
+                self._connection.terminate()
+            else:
+                self._loop.run_until_complete(self._connection.close(timeout=_GOODBYE))
         _end(self._loop)
 
 

@@ -82,6 +82,27 @@ def test_a_session_is_used_again_and_one_that_was_ended_is_not(
     assert texts(made, "SELECT pg_backend_pid()::text")[0] != first
 
 
+@pytest.mark.parametrize("rows", [1, 90, 20_000, 5_000_000])
+def test_a_reader_who_leaves_early_waits_for_nobody(
+    made: Postgres, postgres_database: PostgresServer, rows: int
+) -> None:
+    """Also when the server has sent all rows, and so has nothing to cancel."""
+    session = made._open_copying()
+    blocks = session.copy(f"SELECT n::text FROM generate_series(1, {rows}) AS g(n)", 9, 9, "t")
+    next(blocks)
+    blocks.close()
+    session.execute("SELECT 1", 9, "read_timeout")  # which it would wait for
+    session.close()
+    with postgres_database.connect() as other:
+        running = (
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY (SELECT n::text%' AND state = 'active'"
+        )
+        deadline = time.monotonic() + 2
+        while other.execute(running).fetchone() != (0,):
+            assert time.monotonic() < deadline, "the statement is still running"
+            time.sleep(0.05)
+
+
 def test_silence_before_the_first_row_names_statement_timeout(
     proxy: FaultProxy, postgres_database: PostgresServer
 ) -> None:
