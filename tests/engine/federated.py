@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from tests.engine.live import Live, difference
 from tests.engine.live_five import TABLES
 
 EACH_RULE_OFF = 10  # every tenth query also with each rule off in turn
+LONG = 2.0  # seconds; a plan over so few rows should not take that long on any machine
 LARGE = {"facts": 5_000_000, "parts": 2_000_000, "dims": 7}
 OTHERS = {TYPES[kind]: (*values, None) for kind, values in VALUES.items()}
 STRANGE = {"facts": 20_000, "parts": 3, "dims": 900_000}
@@ -33,7 +35,7 @@ class Tally:
 
     `refused`: by plain DuckDB, or by ours with and without rules. `runs`: compared with plain DuckDB; `same`: not
     run, since another rule set had given the very same plan. `doubtful`: differences that were none once plain DuckDB
-    answered without its optimizer.
+    answered without its optimizer. `slow`: runs that took longer than `LONG`.
     """
 
     queries: int = 0
@@ -45,6 +47,7 @@ class Tally:
     kept: int = 0
     differences: list[str] = field(default_factory=list)
     doubtful: list[str] = field(default_factory=list)
+    slow: list[str] = field(default_factory=list)
 
     def add(self, other: Tally) -> None:
         """Take what another part of the run did."""
@@ -57,6 +60,7 @@ class Tally:
         self.kept += other.kept
         self.differences += other.differences
         self.doubtful += other.doubtful
+        self.slow += other.slow
 
 
 class Federated:
@@ -98,7 +102,10 @@ class Federated:
                     tally.same += 1
                     continue
                 seen.append(plan)
+                began = time.monotonic()
                 found = live.run_prepared(prepared, parameters)
+                if (seconds := time.monotonic() - began) > LONG:
+                    tally.slow.append(f"query {number}, {len(rules)} rules: {seconds:.1f} s\n{sql}\n{parameters}")
                 problem = difference(found.table, expected)
                 scans = found.plan.scans
                 if problem is not None and difference(found.table, self._unoptimized(sql, parameters)) is None:

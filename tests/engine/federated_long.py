@@ -78,7 +78,8 @@ def report(page: str, tally: Tally, seed: int, seconds: float) -> str:
     lines = (page or HEAD + table).splitlines(keepends=True)
     last = max(number for number, text in enumerate(lines) if text.startswith("|"))
     lines.insert(last + 1, line)
-    found = [("difference", text) for text in tally.differences] + [("doubtful", text) for text in tally.doubtful]
+    kinds = {"difference": tally.differences, "doubtful": tally.doubtful, "slow": tally.slow}
+    found = [(kind, text) for kind, texts in kinds.items() for text in texts]
     return "".join(lines) + "".join(f"\n```text\n{kind}: {problem}\n```\n" for kind, problem in found[:50])
 
 
