@@ -140,7 +140,7 @@ def _guarded(scan: Scan, values: Sequence[Value | None]) -> Scan:
     if not scan.guards:
         return scan
     bound = [(guard, _bind(guard.predicate, values)) for guard in scan.guards]
-    skipped = any(b is not None and not _holds(b, dict(guard.constants)) for guard, b in bound)
+    skipped = scan.skipped or any(b is not None and not _holds(b, dict(guard.constants)) for guard, b in bound)
     return replace(scan, guards=(), skipped=skipped)
 
 

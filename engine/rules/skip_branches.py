@@ -4,6 +4,8 @@
 get a guard, the condition over the branch's constants. Once the caller's values are known (a plan is kept for all of
 them), a guard that is not true skips the scan. The condition stays, and drops whatever the branch gives: so this is
 `push_filters` with a filter that no row passes, and safe where that is.
+
+Nor is anybody asked under LIMIT 0, by which clients learn an answer's columns.
 """
 
 from __future__ import annotations
@@ -36,6 +38,10 @@ _ALL = dict.fromkeys(Op, Support.EXACT)
 
 def skip_branches(plan: Plan, tables: Mapping[str, Table]) -> Plan:
     """Each scan gets the conditions over constants without which none of its rows counts."""
+    limit = plan.select.args.get("limit")
+    if limit is not None and limit.expression == exp.Literal.number(0):
+        notes = [Note("skip_branches", scan.id, "pushed LIMIT 0: skipped") for scan in plan.scans]
+        return plan.with_scans([replace(scan, skipped=True) for scan in plan.scans], notes)
     if not any(isinstance(p.unalias(), exp.Literal) for s in nodes_of(plan.select, exp.Select) for p in s.selects):
         return plan
     all_scopes = plan.scopes

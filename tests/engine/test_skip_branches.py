@@ -102,3 +102,19 @@ def test_guards_survive_the_json_form_of_a_plan() -> None:
     bound = bind(scans, [None] * 4)
     assert [scan.connection for scan in bound if scan.skipped] == ["mes"]
     assert tuple(scan_from_json(orjson.loads(orjson.dumps(scan_to_json(scan)))) for scan in bound) == bound
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT d.id, f.code FROM pg.dims d JOIN my.facts f ON f.dim = d.id LIMIT 0",
+        "SELECT count(*) AS n FROM pg.facts LIMIT 0",
+        "SELECT id FROM pg.dims UNION SELECT id FROM lite.dims ORDER BY 1 LIMIT 0 OFFSET 3",
+        "SELECT label FROM pg.dims ORDER BY label LIMIT 0",
+    ],
+)
+def test_who_wants_no_row_asks_nobody(live: Live, sql: str) -> None:
+    found = live.run(sql)
+    assert all(scan.skipped for scan in found.plan.scans) and not any(found.rows.values())
+    assert difference(found.table, live.expected(sql)) is None
+    assert not any(scan.skipped for scan in live.plan(sql.replace("LIMIT 0", "LIMIT 1")).scans)
