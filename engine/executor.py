@@ -95,7 +95,7 @@ class Execution:
             if job.statement.direct is not None and can_write(job.encoding) and self._run_direct(writer):
                 return writer
             with self._answer(job.statement, job.encoding) as reader:
-                writer.write(self._batches(reader), reader.schema)
+                writer.write(iter(reader), reader.schema)
             return writer
         finally:
             for connector in self._connectors.values():
@@ -251,14 +251,6 @@ class Execution:
         if answer is None:
             self._kept.leave(statement, encoding)
         return answer
-
-    def _batches(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-        """The answer's batches; behind the first one the sources may be read ahead as far as the queues reach."""
-        with contextlib.suppress(StopIteration):
-            while True:
-                yield reader.read_next_batch()
-                for stream in self.streams:
-                    stream.open_up()
 
     def _check_streams(self, streams: list[ScanStream]) -> None:
         """Raise the first failure of a source as the source's, with the connection's name."""

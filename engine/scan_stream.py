@@ -30,7 +30,7 @@ from engine.scans import MOST_BESIDE, KeysFrom, Scan, tables_of
 EARLY = ((5_000, 20), (20_000, 100))  # up to so many rows leave in pieces of that many
 QUEUE_BYTES = 8 * 1024 * 1024
 NO_BUDGET = ScanBudget()
-ALONE_BYTES, ALONE_ROWS = 512 * 1024, 40_000
+ALONE_BYTES, ALONE_PART = 512 * 1024, 4
 Groups = Mapping[Value | None, tuple[Value, ...]]
 MOST_KEYS = 50_000  # PostgreSQL counts a statement's parameters with 16 bits
 
@@ -61,10 +61,10 @@ class ScanStream:
         self.asked_at: datetime | None = None
         self._connector = connector
         self._cancelled = cancelled
-        # The only scan of a query need not run ahead of others: until the first rows are through, little is queued,
-        # so that the answer's first byte leaves before a large part of the source was read.
+        # The only scan of a query need not run ahead of others: what is queued grows with what was taken. So the
+        # answer's first byte leaves before much of the source was read, and a client that takes little costs little.
         self._limit = min(queue_bytes, ALONE_BYTES) if alone else queue_bytes
-        self._full_limit = queue_bytes
+        self._most = queue_bytes
         self._budget = budget
         self._queue: deque[pa.RecordBatch] = deque()
         self._queued = 0
@@ -166,13 +166,6 @@ class ScanStream:
                 if self._cancelled.is_set():
                     raise ScanCancelledError("the query was cancelled")
             return self._finished and self.error is None and not self._stopped and self.rows <= most
-
-    def open_up(self) -> None:
-        """The answer has begun: from now on read ahead as far as it may be."""
-        if self._limit < self._full_limit:
-            with self._changed:
-                self._limit = self._full_limit
-                self._changed.notify_all()
 
     def grouped_values(self, keys: KeysFrom) -> Groups | None:
         """The values that others are to be asked for, by the value that stands beside them; by None where there is no
@@ -313,7 +306,7 @@ class ScanStream:
 
         DuckDB works through 50 to 150 batches, however small they are, before it gives its first output.
         """
-        taken = 0
+        taken = size = 0
         while True:
             with self._changed:
                 while not self._queue and not self._finished and not self._stopped:
@@ -328,11 +321,11 @@ class ScanStream:
                     return
                 batch = self._queue.popleft()
                 self._queued -= batch.nbytes
+                size += batch.nbytes
+                self._limit = min(self._most, max(self._limit, size // ALONE_PART))
                 self._changed.notify_all()
             yield from _pieces(batch, taken)
             taken += batch.num_rows
-            if taken >= ALONE_ROWS:
-                self.open_up()
 
     def _again(self) -> Iterator[pa.RecordBatch]:
         try:
