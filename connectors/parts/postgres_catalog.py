@@ -30,8 +30,12 @@ WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f') AND NOT c.relispartition
 ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C" LIMIT 1000
 """
 
+# A foreign table's NOT NULL is not tested, and one that is NOT VALID lets NULLs stand that were there before.
 DESCRIBE_COLUMNS: Final[LiteralString] = """
-SELECT c.oid, a.attname, a.attnotnull, pg_catalog.col_description(c.oid, a.attnum),
+SELECT c.oid, a.attname, a.attnotnull AND c.relkind <> 'f' AND NOT EXISTS (
+    SELECT 1 FROM pg_catalog.pg_constraint k
+    WHERE k.conrelid = c.oid AND k.contype = 'n' AND NOT k.convalidated AND a.attnum = ANY (k.conkey)),
+  pg_catalog.col_description(c.oid, a.attnum),
   CASE WHEN t.typtype = 'd' THEN pg_catalog.format_type(t.typbasetype, t.typtypmod)
        ELSE pg_catalog.format_type(a.atttypid, a.atttypmod) END,
   t.typtype = 'e' OR b.typtype = 'e', col.collisdeterministic,
@@ -55,7 +59,8 @@ WHERE i.indrelid = %(oid)s AND i.indisunique AND i.indisvalid AND i.indimmediate
   AND i.indpred IS NULL AND i.indexprs IS NULL
   AND NOT EXISTS (SELECT 1 FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, n)
     JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-    WHERE k.n <= i.indnkeyatts AND NOT a.attnotnull)
+    WHERE k.n <= i.indnkeyatts AND (NOT a.attnotnull OR EXISTS (SELECT 1 FROM pg_catalog.pg_constraint u
+      WHERE u.conrelid = i.indrelid AND u.contype = 'n' AND NOT u.convalidated AND a.attnum = ANY (u.conkey))))
 UNION ALL
 SELECT 'foreign', con.conname::text, n.nspname::text, f.relname::text,
   (SELECT pg_catalog.array_agg(a.attname::text ORDER BY k.n)

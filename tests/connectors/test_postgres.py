@@ -175,6 +175,19 @@ def test_only_whole_valid_not_null_unique_keys_are_proven(
     assert (child.comment, child.columns[0].comment, child.keys) == ("a child", "an x", ())
 
 
+def test_not_null_counts_where_it_was_proven(source: Postgres, postgres_database: PostgresServer) -> None:
+    with postgres_database.connect() as connection:
+        connection.execute(
+            "DROP TABLE IF EXISTS proven;"
+            "CREATE TABLE proven (a int NOT NULL, b int, c int UNIQUE); INSERT INTO proven VALUES (1, NULL, NULL);"
+            "ALTER TABLE proven ADD CONSTRAINT b_later NOT NULL b NOT VALID;"
+            "ALTER TABLE proven ADD CONSTRAINT c_later NOT NULL c NOT VALID"
+        )
+    found = source.describe(TableName(("public", "proven")))
+    assert [column.nullable for column in found.columns] == [False, True, True]
+    assert found.keys == ()
+
+
 def test_a_killed_worker_leaves_no_statement_behind(postgres_database: PostgresServer) -> None:
     server = postgres_database
     program = (
