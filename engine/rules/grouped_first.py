@@ -46,11 +46,11 @@ class GroupedFirst:
         if not is_strict(operand):
             raise InexactError("an expression that NULLs of an outer join don't make NULL")
 
-    def part(self, made: Term) -> Term:
-        """What an aggregate over the many side is behind the join."""
-        if made not in self.parts:
-            self.parts.append(made)
-        column = f"{self.item.scan.id}.a{self.parts.index(made)}"
+    def part(self, made: Term, within: Term) -> Term:
+        """What an aggregate over the many side is behind the join. `within`: as it is computed below it."""
+        if within not in self.parts:
+            self.parts.append(within)
+        column = f"{self.item.scan.id}.a{self.parts.index(within)}"
         nothing = "1" if made.sql == "COUNT(*)" else "0" if made.sql.startswith("COUNT(") else None
         return replace(made, sql=f"COALESCE({column}, {nothing})" if nothing else column, values=())
 

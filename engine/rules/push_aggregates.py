@@ -18,7 +18,7 @@ from sqlglot.optimizer.scope import Scope
 
 from connectors.sdk import Table
 from engine.dialects.render import InexactError, render
-from engine.dialects.table import CONDITION, OPAQUE, Aggregate, Term
+from engine.dialects.table import CONDITION, OPAQUE, Part, Term
 from engine.fragments import Param
 from engine.group_estimates import estimated_groups, rows_joined_by_keys, values_of
 from engine.plan import Note, Plan
@@ -102,6 +102,7 @@ class _Grouping:
     def __init__(self, scope: Scope, reader: Reader, tables: Mapping[str, Table], plan: Plan) -> None:
         self._select = cast(exp.Select, scope.expression)
         self._check(scope)
+        self._reader = reader
         self._relation = reader.relation(scope)
         self._items = in_order(self._relation, tables, fans_out=True)
         self._tables = tables
@@ -298,20 +299,21 @@ class _Grouping:
         return exp.column(exp.to_identifier(name, quoted=True), exp.to_identifier(self._id, quoted=True), copy=False)
 
     def _aggregate(self, node: exp.AggFunc) -> exp.Expr:
-        name, operand = self._operand(node)
+        name, operand, never_null = self._operand(node)
         dialect = self._statement.dialect
         kind = {"count": "any", "count_distinct": "key"}.get(name, operand.family if operand is not None else "")
         found = dialect.aggregates.get((name, "*" if operand is None else kind))
         if found is None:
             raise InexactError(f"{name} of {kind} is not on {dialect.name}'s list")
-        columns = [self._output(self._part(found, index, operand)) for index in range(len(found.parts))]
+        columns = [self._output(self._part(part, operand, never_null)) for part in found.parts]
         texts = [column.sql(dialect="duckdb") for column in columns]
         if found.combined == "{0}":
             return columns[0]
         combined = sqlglot.parse_one(found.combined.format(*texts), dialect="duckdb")
         return exp.Paren(this=combined)
 
-    def _operand(self, node: exp.AggFunc) -> tuple[str, Term | None]:
+    def _operand(self, node: exp.AggFunc) -> tuple[str, Term | None, bool]:
+        """What an aggregate is on the dialect's list, what it is over, and whether that is never NULL."""
         name = _FUNCTIONS.get(type(node))
         if name is None:
             raise InexactError(f"{node.sql_name().lower()} is on no list")
@@ -321,9 +323,9 @@ class _Grouping:
             raise InexactError(f"{name} with several arguments")
         if name == "count":
             if operand is None or isinstance(operand, exp.Star):
-                return name, None
+                return name, None, True
             if isinstance(operand, exp.Literal):
-                return name, None  # count(1)
+                return name, None, True  # count(1)
             if isinstance(operand, exp.Distinct):
                 if len(operand.expressions) != 1 or operand.args.get("on"):
                     raise InexactError("count of several distinct columns")
@@ -337,16 +339,22 @@ class _Grouping:
         if name == "count":
             if not term.tells_null or term.family in ("untyped", "null"):
                 raise InexactError("the source's NULLs may be others")
-            return name, term
+            return name, term, self._is_never_null(expanded)
         if name == "count_distinct" and term.family not in self._statement.dialect.keys:
             raise InexactError("values that the source may not tell apart as DuckDB does")
         if term.family == OPAQUE or (name in ("min", "max") and not (term.ordered and term.sql_type)):
             raise InexactError(f"{name} of values that the source may not order or add as DuckDB does")
-        return name, term
+        return name, term, self._is_never_null(expanded)
 
-    def _part(self, aggregate: Aggregate, index: int, operand: Term | None) -> str:
+    def _is_never_null(self, operand: exp.Expr) -> bool:
+        """Whether an operand is a column with a value in each row of the items; grouped first, of its own table."""
+        if not isinstance(operand, exp.Column) or self._reader.nullable(operand):
+            return False
+        item, first = next(i for i in self._items if i.scan.id == operand.table), self._statement.first
+        return item.on is None or (first is not None and first.item is item)
+
+    def _part(self, part: Part, operand: Term | None, never_null: bool) -> str:
         """The name of the output for one part of an aggregate."""
-        part = aggregate.parts[index]
         if operand is None:
             return self._output_of(Term(part.text, (), "integer"), part.sql_type)
         sql = operand.sql
@@ -355,11 +363,17 @@ class _Grouping:
         text = part.text.format(sql)
         values = operand.values * part.text.count("{0}")
         sql_type = part.sql_type.format(scale=operand.scale) or operand.sql_type
-        return self._output_of(Term(text, values, operand.family), sql_type)
+        made, aggregates = Term(text, values, operand.family), self._statement.dialect.aggregates
+        # Rows are counted once for all such columns, and PostgreSQL sorts keys sooner with no column beside them.
+        if never_null and part == aggregates["count", "any"].parts[0]:
+            return self._output_of(made, sql_type, Term(aggregates["count", "*"].parts[0].text, (), "integer"))
+        return self._output_of(made, sql_type)
 
-    def _output_of(self, made: Term, sql_type: str) -> str:
+    def _output_of(self, made: Term, sql_type: str, same: Term | None = None) -> str:
+        """The name of an output. `same`: what it is wherever there is a row."""
         first = self._statement.first
-        return self._statement.output(Output(made if first is None else first.part(made), sql_type))
+        found = (same or made) if first is None else first.part(made, same or made)
+        return self._statement.output(Output(found, sql_type))
 
 
 def _of_some(node: exp.Filter) -> exp.AggFunc:

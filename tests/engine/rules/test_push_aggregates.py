@@ -33,12 +33,12 @@ PUSHED = {
     ),
     "SELECT c.id, count(o.id) AS n FROM erp.customers c LEFT JOIN erp.orders o ON o.customer = c.id GROUP BY c.id": (
         "SELECT s0.id AS c0, COALESCE(s1.a0, 0) AS c1 FROM customers AS s0 LEFT JOIN (SELECT s1.customer AS k0, "
-        "COUNT(s1.id) AS a0 FROM orders AS s1 GROUP BY s1.customer) AS s1 ON (s1.k0 = s0.id)"
+        "COUNT(*) AS a0 FROM orders AS s1 GROUP BY s1.customer) AS s1 ON (s1.k0 = s0.id)"
     ),
     "SELECT v.c, sum(v.t) FROM (SELECT customer AS c, total * 2 AS t FROM erp.orders WHERE status = 'x') v "
     "WHERE v.c > 5 GROUP BY v.c": (
         "SELECT s0.customer AS c0, SUM((CAST(s0.total AS numeric) * CAST(CAST(%s AS bigint) AS numeric))) AS c1 "
-        "FROM orders AS s0 WHERE (s0.status = CAST(%s AS text)) AND (s0.customer > CAST(%s AS bigint)) "
+        "FROM orders AS s0 WHERE (s0.customer > CAST(%s AS bigint)) AND (s0.status = CAST(%s AS text)) "
         "GROUP BY s0.customer"
     ),
     "SELECT sum(CASE WHEN status IN ('a', 'b') THEN 1 ELSE 0 END) FROM mes.orders": (
@@ -46,6 +46,10 @@ PUSHED = {
     ),
     "SELECT status, count(*) FROM mes.orders GROUP BY status": (
         "SELECT s0.status AS c0, COUNT(*) AS c1 FROM orders AS s0 GROUP BY s0.status"
+    ),
+    "SELECT count(id), avg(id), count(*), count(id + 1) FROM erp.orders": (
+        "SELECT COUNT(*) AS c0, SUM(s0.id) AS c1, "
+        "COUNT((CAST(s0.id AS numeric) + CAST(CAST(%s AS bigint) AS numeric))) AS c2 FROM orders AS s0"
     ),
     "SELECT count(note), count(DISTINCT status) FROM erp.orders": (
         'SELECT COUNT(s0.note) AS c0, COUNT(DISTINCT s0.status COLLATE C) AS c1 FROM orders AS s0'
