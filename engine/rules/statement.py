@@ -13,6 +13,7 @@ from engine.dialects import DIALECTS
 from engine.dialects.render import Context, InexactError, condition, render_predicate
 from engine.dialects.table import CONDITION, OPAQUE, SORTED, Term, is_sorted_text
 from engine.fragments import Fragment, KeysAt, Param
+from engine.rules.cheap_first import cost
 from engine.rules.grouped_first import GroupedFirst
 from engine.rules.relation import Item
 from engine.rules.semi_joins import all_inner_tables, check_reached, inner_tables, inner_terms
@@ -108,9 +109,9 @@ class Statement:
         added where they can be written."""
         values: list[Value | Param | None] = [v for output in self.outputs for v in output.term.values]
         sql = "SELECT " + ", ".join(f"{output.term.sql} AS c{index}" for index, output in enumerate(self.outputs))
-        rest = [
-            (self._tables_of(term), condition(term, self.context)) for term in where if not has_any(term, exp.Exists)
-        ]
+        plain = [(self._tables_of(term), term) for term in where if not has_any(term, exp.Exists)]
+        plain.sort(key=lambda one: cost(one[1], self.spelled) if len(one[0]) == 1 else 0)
+        rest = [(used, condition(term, self.context)) for used, term in plain]
         semi = [condition(term, self.context) for term in where if has_any(term, exp.Exists)]
         rest += [({item.scan.id}, term) for item in self.items if item.on is None for term in self._copies(item)]
         have: set[str] = set()
