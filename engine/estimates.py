@@ -14,7 +14,7 @@ from dataclasses import replace
 from connectors.sdk import AllOf, AnyOf, Column, Comparison, Op, Predicate, Table
 from connectors.sdk.statistics import place
 from connectors.sdk.types import family
-from engine.scans import Param, Scan
+from engine.scans import KeysFrom, Param, Scan
 
 EQUAL, RANGE, UNLIKE = 0.1, 0.3, 0.9
 SHORT_PART, LONG_PART = 0.1, 0.02  # of a text: TPC-H's six patterns of five letters and more find 1 to 17 %
@@ -121,6 +121,13 @@ def grouped_rows(rows: int, values: Iterable[int | None]) -> int:
     return max(1, min(rows, rows if boxes > 100.0 * rows else round(drawn(boxes, rows))))
 
 
+def expected_keys(keys: KeysFrom, provider: Scan, table: Table, rows: int | None) -> int | None:
+    """How many keys a provider gives that is expected to have so many rows."""
+    source = next((c.source for c in provider.columns if c.name == keys.column), keys.column)
+    values = distinct_values(table, source, rows)
+    return values if rows is None else rows if values is None else min(rows, values)
+
+
 def with_expected_rows(scans: Sequence[Scan], tables: Mapping[str, Table]) -> tuple[Scan, ...]:
     """Each scan with the number of rows that it is expected to give at run time, keys of joins included."""
     by_id = {scan.id: scan for scan in scans}
@@ -128,16 +135,17 @@ def with_expected_rows(scans: Sequence[Scan], tables: Mapping[str, Table]) -> tu
 
     def expected(scan: Scan) -> int | None:
         if scan.id not in found:
-            found[scan.id] = rows = estimated_rows(scan, tables[scan.id])  # also what ends a circle
+            found[scan.id] = whole = estimated_rows(scan, tables[scan.id])  # also what ends a circle
+            rows = whole
             for keys in scan.keys_from:
                 provider = by_id[keys.scan]
-                source = next((c.source for c in provider.columns if c.name == keys.column), keys.column)
-                count = expected(provider)
-                values = distinct_values(tables[provider.id], source, count)
-                count = values if count is None else count if values is None else min(count, values)
+                count = expected_keys(keys, provider, tables[provider.id], expected(provider))
                 if count is not None and count <= keys.cap:
                     some = rows_of_keys(count, scan, tables[scan.id], keys.target)
-                    rows = some if rows is None else rows if some is None else min(rows, some)
+                    if rows is None or some is None or not whole:
+                        rows = some if rows is None else rows
+                    else:  # keys of another column may have left but some of them
+                        rows = max(1, round(rows * min(1.0, some / whole)))
             found[scan.id] = rows
         return found[scan.id]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from connectors.sdk import Table
 from engine.errors import EngineBugError
-from engine.plan import Note, Plan
+from engine.plan import Note, Plan, with_fragments
 from engine.rules.drop_joins import drop_joins
 from engine.rules.factor_conditions import factor_conditions
 from engine.rules.group_below_joins import group_below_joins
@@ -20,7 +20,6 @@ from engine.rules.push_limit import push_limit
 from engine.rules.push_top import push_top
 from engine.rules.share_scans import share_scans
 from engine.rules.skip_branches import skip_branches
-from engine.scans import described
 from engine.trees import nodes
 
 Rule = Callable[[Plan, Mapping[str, Table]], Plan]
@@ -74,8 +73,3 @@ def optimize(
 
 def _is_large(plan: Plan) -> bool:
     return len(nodes(plan.select)) > max(0, LARGE - NODES_A_SCAN * len(plan.scans))
-
-
-def with_fragments(plan: Plan, tables: Mapping[str, Table]) -> Mapping[str, Table]:
-    """The tables behind a plan's scans, fragments among them."""
-    return {**tables, **{scan.id: described(scan) for scan in plan.scans if scan.fragment is not None}}

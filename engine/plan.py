@@ -5,14 +5,15 @@ It names connections and holds no secret; values of the caller are parameters un
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope
 
+from connectors.sdk import Table
 from engine.rules.scopes import scopes
-from engine.scans import Scan
+from engine.scans import Scan, described
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +66,8 @@ class Plan:
     def connections(self) -> tuple[str, ...]:
         """Names of the connections that the plan reads, in order of first use."""
         return tuple(dict.fromkeys(scan.connection for scan in self.scans))
+
+
+def with_fragments(plan: Plan, tables: Mapping[str, Table]) -> Mapping[str, Table]:
+    """The tables behind a plan's scans, fragments among them."""
+    return {**tables, **{scan.id: described(scan) for scan in plan.scans if scan.fragment is not None}}

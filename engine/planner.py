@@ -15,8 +15,8 @@ from engine.clock import CLOCK_TYPES, bind_clock
 from engine.direct import direct_columns
 from engine.errors import ParameterValueError, SourceError
 from engine.estimates import with_expected_rows
-from engine.optimizer import RULES, Rule, optimize, with_fragments
-from engine.plan import Plan
+from engine.optimizer import RULES, Rule, optimize
+from engine.plan import Plan, with_fragments
 from engine.query import Query, parameter_index
 from engine.resolve import Resolved, resolve_publications, resolve_workspace
 from engine.scans import Scan

@@ -11,7 +11,9 @@ being computed with), and where estimates say that fewer values cross the wire.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -24,6 +26,7 @@ from engine.group_estimates import Origin, estimated_groups, rows_joined_by_keys
 from engine.plan import Note, Plan
 from engine.predicates import conjuncts
 from engine.rules.grouped_sources import aggregates, candidates, is_inner, joined_sources, own_nodes, own_parts
+from engine.rules.keys_to_come import Coming, keys_to_come
 from engine.rules.partial_aggregates import Partials, quoted
 from engine.rules.push_aggregates import push_aggregates
 from engine.rules.push_filters import null_supplied
@@ -61,11 +64,13 @@ def _rewritten(
     plan: Plan, tables: Mapping[str, Table], position: int, several: Sequence[tuple[str, ...]]
 ) -> Plan | None:
     """The plan with one SELECT rewritten, or None."""
+    coming = functools.cache(lambda: keys_to_come(plan, tables))
     for names in several:
         select = copied(plan.select)
         current = scopes(select)
         try:
-            found = _Grouping(current[position], Reader(plan.scans, tables, current), tables, plan, names).rewrite()
+            reader = Reader(plan.scans, tables, current)
+            found = _Grouping(current[position], reader, tables, plan, names, coming).rewrite()
         except InexactError:
             continue
         pushed = push_aggregates(replace(plan, select=select), tables)
@@ -118,12 +123,19 @@ class _Grouping:
     """One SELECT whose sources `names` are to be grouped first. The tree is the caller's copy."""
 
     def __init__(
-        self, scope: Scope, reader: Reader, tables: Mapping[str, Table], plan: Plan, names: Sequence[str]
+        self,
+        scope: Scope,
+        reader: Reader,
+        tables: Mapping[str, Table],
+        plan: Plan,
+        names: Sequence[str],
+        coming: Callable[[], Mapping[Origin, Coming]],
     ) -> None:
         self._scope = scope
         self._select = cast(exp.Select, scope.expression)
         self._tables = tables
         self._names = set(names)
+        self._coming = coming
         self._joined = joined_sources(self._select)
         self._alias = free_alias(plan.select, plan)
         supplied = null_supplied(self._select)
@@ -254,12 +266,29 @@ class _Grouping:
         rows = rows_joined_by_keys(items, self._tables)
         if rows is None or rows < WORTH_ROWS:
             raise InexactError("too few rows, or nobody knows how many")
-        plain = [self._relation.expand(key) for key in keys]
-        groups = estimated_groups(plain, rows, items, self._tables, self._equal_values())
-        if groups * (len(keys) + len(partials.inner)) > WORTH_SHARE * rows * max(1, len(before)):
-            raise InexactError("the groups would be as much to read as the rows")
-        if rows > MANY_ROWS and groups > FEW_GROUPS * rows:
-            raise InexactError("grouping would cost the source more than sending the rows")
+        plain, outputs = [self._relation.expand(key) for key in keys], len(keys) + len(partials.inner)
+        equal = self._equal_values()
+
+        def problem(rows: int, equal: Mapping[Origin, int]) -> str:
+            groups = estimated_groups(plain, rows, items, self._tables, equal)
+            if groups * outputs > WORTH_SHARE * rows * max(1, len(before)):
+                return "the groups would be as much to read as the rows"
+            many = rows > MANY_ROWS and groups > FEW_GROUPS * rows
+            return "grouping would cost the source more than sending the rows" if many else ""
+
+        found = problem(rows, equal)
+        if found:
+            share, values = self._keys_to_come(items)
+            if share == 1.0 or problem(max(1, int(rows * share)), {**equal, **values}):
+                raise InexactError(found)
+
+    def _keys_to_come(self, items: Sequence[Item]) -> tuple[float, dict[Origin, int]]:
+        """Which share of the joined rows the keys of other connections leave, and how many values of columns."""
+        own = {item.scan.id for item in items if item.on is None}
+        coming = {origin: one for origin, one in self._coming().items() if origin[0] in own}
+        # What finds its rows in two tables that are joined by it leaves no fewer for that.
+        shares = {one.provider: one.share for one in sorted(coming.values(), key=lambda one: -one.share)}
+        return math.prod(shares.values()), {origin: one.values for origin, one in coming.items()}
 
     def _equal_values(self) -> dict[Origin, int]:
         """Columns of the chosen sources that equal others: at most so many of their values count."""

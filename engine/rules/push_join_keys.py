@@ -10,7 +10,7 @@ Which columns may take keys from which, and why that is safe, is `key_pairs`.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import replace
 
 from connectors.sdk import Table
@@ -25,7 +25,7 @@ from engine.estimates import (
 )
 from engine.plan import Note, Plan
 from engine.rules.key_columns import finds_pairs, takes_keys
-from engine.rules.key_pairs import key_pairs
+from engine.rules.key_pairs import Pair, key_pairs
 from engine.scans import MOST_BESIDE, KeysFrom, Scan
 
 KEY_CAP = 10_000
@@ -36,11 +36,18 @@ FAMILIES = frozenset({"integer", "text", "uuid", "date", "timestamp", "timestamp
 
 def push_join_keys(plan: Plan, tables: Mapping[str, Table]) -> Plan:
     """Each large scan that is joined by equality with a small one gets its keys from it."""
+    scans = with_keys(plan, tables, key_pairs(plan.scopes, tables))
+    notes = [Note("push_join_keys", scan.id, keys.words) for scan in scans for keys in scan.keys_from]
+    return plan.with_scans(scans, notes)
+
+
+def with_keys(plan: Plan, tables: Mapping[str, Table], found_pairs: Iterable[Pair]) -> list[Scan]:
+    """A plan's scans with the keys that pay, of these pairs."""
     rows = {scan.id: estimated_rows(scan, tables[scan.id]) for scan in plan.scans}
     by_id = {scan.id: scan for scan in plan.scans}
     edges: dict[str, list[KeysFrom]] = {}
     steps: set[str] = set()  # small scans that wait for keys only to have fewer of their own
-    pairs = list(dict.fromkeys(key_pairs(plan.scopes, tables)))
+    pairs = list(dict.fromkeys(found_pairs))
     together: dict[Hashable, list[tuple[str, str]]] = {}
     for provider, column, target, wanted, link in pairs:
         together.setdefault((provider, target, link), []).append((column, wanted))
@@ -81,9 +88,7 @@ def push_join_keys(plan: Plan, tables: Mapping[str, Table]) -> Plan:
         mine = rows[target]
         rows[target] = found if mine is None or found is None else min(mine, found)
     _drop_idle(edges, steps)
-    scans = [replace(scan, keys_from=tuple(edges.get(scan.id, ()))) for scan in plan.scans]
-    notes = [Note("push_join_keys", scan.id, keys.words) for scan in scans for keys in scan.keys_from]
-    return plan.with_scans(scans, notes)
+    return [replace(scan, keys_from=tuple(edges.get(scan.id, ()))) for scan in plan.scans]
 
 
 def _spelled(scan: Scan, name: str) -> str:

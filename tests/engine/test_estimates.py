@@ -150,3 +150,7 @@ def test_expected_rows_follow_the_keys() -> None:
     assert [one.expected_rows for one in found] == [100, 100]
     few = replace(target, keys_from=(KeysFrom("p", "id", "id", 10),))
     assert with_expected_rows((provider, few), {"p": STEPS, "t": STEPS})[1].expected_rows == ROWS
+    both = replace(target, keys_from=(*target.keys_from, KeysFrom("m", "id", "made", 10_000)))
+    other = replace(provider, id="m")
+    found = with_expected_rows((provider, other, both), {"p": STEPS, "m": STEPS, "t": STEPS})
+    assert found[-1].expected_rows == round(100 * 100 / 365), "keys of two columns leave what both find"

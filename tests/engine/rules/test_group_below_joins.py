@@ -28,10 +28,18 @@ PUSHED = {
     # The side that an outer join fills with NULLs; nobody's orders are counted as 0.
     "SELECT c.region, count(o.id) FROM rest.customers c LEFT JOIN erp.orders o ON c.id = o.customer "
     "AND o.status = 'x' GROUP BY c.region": (
-        ["[rest.customers]", "SELECT s1.customer AS c0, COUNT(s1.id) AS c1 FROM orders AS s1 "
+        ["[rest.customers]", "SELECT s1.customer AS c0, COUNT(*) AS c1 FROM orders AS s1 "
          "WHERE (s1.status = CAST(%s AS text)) GROUP BY s1.customer"],
         "SELECT c.region AS region, COALESCE(CAST(SUM(g0.a0) AS BIGINT), 0) AS _col_1 FROM s0 AS c LEFT JOIN "
         "(SELECT f0.c0 AS k0, f0.c1 AS a0 FROM f0 AS f0) AS g0 ON c.id = g0.k0 GROUP BY c.region",
+    ),
+    # Many rows, of which the customers' keys will leave few: those are worth grouping (one of KEPT has no such keys).
+    "SELECT c.region, sum(o.total) FROM erp.orders o JOIN rest.customers c ON c.id = o.customer "
+    "WHERE o.day >= DATE '2024-01-01' AND c.region = 3 GROUP BY c.region": (
+        ["[rest.customers]", "SELECT s0.customer AS c0, SUM(s0.total) AS c1 FROM orders AS s0 "
+         "WHERE (s0.day >= CAST(%s AS date)) GROUP BY s0.customer"],
+        "SELECT c.region AS region, SUM(g0.a0) AS _col_1 FROM (SELECT f0.c0 AS k0, f0.c1 AS a0 FROM f0 AS f0) AS g0 "
+        "JOIN s1 AS c ON c.id = g0.k0 WHERE c.region = 3 GROUP BY c.region",
     ),
     # What a CASE asks of another source is asked once per group.
     "SELECT sum(CASE WHEN c.name LIKE 'a%' THEN o.total ELSE 0 END) AS s FROM erp.orders o "
