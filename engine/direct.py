@@ -1,4 +1,4 @@
-"""Which plans need no DuckDB: one scan whose rows, as the source gives them, are the answer, and few of them."""
+"""Which plans need no DuckDB: one scan whose rows, as the source gives them, are the answer."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from engine.rules.push_limit import all_pushed_exactly, chain_to_scan, traced
 DIRECT_ROWS = 200
 
 
-def direct_columns(plan: Plan, tables: Mapping[str, Table]) -> tuple[str, ...] | None:
-    """The scan's columns in the order of the output; None when DuckDB has something to do or the answer is large.
+def plain_columns(plan: Plan, tables: Mapping[str, Table]) -> tuple[str, ...] | None:
+    """The scan's columns in the order of the output; None when DuckDB has something to do.
 
     Every level is a plain SELECT of plain columns, every filter is done exactly by the source, and order and limit
-    are the source's too, or a whole key is given, so that there is at most one row.
+    are the source's too, or there is none, or a whole key is given, so that there is at most one row.
     """
     if len(plan.scans) != 1 or not isinstance(plan.select, exp.Select) or plan.scans[0].shared:
         return None
@@ -25,14 +25,11 @@ def direct_columns(plan: Plan, tables: Mapping[str, Table]) -> tuple[str, ...] |
     chain = chain_to_scan(plan)
     if isinstance(chain, str) or not all_pushed_exactly(chain, scan, table, plan):
         return None
-    fixed = {p.column for p in scan.predicates if isinstance(p, Comparison) and p.op is Op.EQ}
-    one_row = any(set(key) <= fixed for key in table.keys)
-    offset = plan.select.args.get("offset")
-    if offset is not None:
+    if plan.select.args.get("offset") is not None:
         return None
-    if not one_row and (scan.limit is None or scan.limit > DIRECT_ROWS):
+    if scan.limit is None and plan.select.args.get("limit") is not None:
         return None
-    if one_row and plan.select.args.get("limit") is not None and scan.limit is None:
+    if scan.limit is None and not _one_row(plan, table) and any(s.expression.args.get("order") for s in chain):
         return None
     columns = []
     for projection in plan.select.selects:
@@ -41,3 +38,14 @@ def direct_columns(plan: Plan, tables: Mapping[str, Table]) -> tuple[str, ...] |
             return None
         columns.append(column.name)
     return tuple(columns)
+
+
+def is_few(plan: Plan, tables: Mapping[str, Table]) -> bool:
+    """Whether the one scan gives so few rows that they are written one by one."""
+    scan = plan.scans[0]
+    return _one_row(plan, tables[scan.id]) or (scan.limit is not None and scan.limit <= DIRECT_ROWS)
+
+
+def _one_row(plan: Plan, table: Table) -> bool:
+    fixed = {p.column for p in plan.scans[0].predicates if isinstance(p, Comparison) and p.op is Op.EQ}
+    return any(set(key) <= fixed for key in table.keys)

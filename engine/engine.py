@@ -67,9 +67,10 @@ class Prepared:
         )
         scans = bind(self.plan.scans, [p.value for p in parameters])
         # A value that could not be given to the source leaves work to DuckDB.
-        direct = self.plan.direct if all(scan.exact for scan in scans) else None
+        exact = all(scan.exact for scan in scans)
+        direct, plain = (self.plan.direct, self.plan.plain) if exact else (None, None)
         if not self.small:
-            return Statement(sql, scans, direct, self.types)
+            return Statement(sql, scans, direct, self.types, plain=plain)
         # A parameter has one type, whatever its value; the cast to the value's own stands around it.
         given = sorted({piece for piece in self.pieces if isinstance(piece, int)})
         kept = "".join(
@@ -77,7 +78,7 @@ class Prepared:
             for piece in self.pieces
         )
         values = tuple(sql_literal(parameters[index].value) for index in given)
-        return Statement(sql, scans, direct, self.types, kept, values)
+        return Statement(sql, scans, direct, self.types, kept, values, plain)
 
 
 class Engine:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from connectors.sdk import Connector
 from connectors.sdk.errors import ConnectorError, ScanCancelledError
 from connectors.sdk.types import arrow_type
+from engine.copied_rows import can_copy, copied_rows
 from engine.duckdb_session import Session
 from engine.encoders.direct_rows import MAX_ROWS, can_write, direct_rows
 from engine.encoders.encoding import Encoding
@@ -200,6 +201,13 @@ class Execution:
                 yield whole.to_reader()
                 return
             self._cursor = cursor
+            if encoding is not None and can_copy(statement, encoding):
+                (scan,) = statement.scans
+                kinds = {column.name: column.sql_type for column in scan.columns}
+                _check_types(self._job, [kinds[name] for name in statement.plain or ()])
+                yield copied_rows(statement, encoding, streams[0].batches(), cursor)
+                self._check_streams(streams)
+                return
             for stream in streams:
                 cursor.register(stream.scan.id, SizedSource(stream))
             relation = cursor.sql(statement.sql)

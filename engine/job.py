@@ -29,9 +29,10 @@ FEW_ROWS = 5_000  # that the scans of a small statement are expected to give tog
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One SELECT for DuckDB over scans, values bound. `direct`: the columns of its one scan that are the answer as
-    they come, or None. `types`: what the first output columns must be, None for one of which nothing was promised.
-    `kept`: of a small statement, its text with `$1`, `$2` … in place of `values`, which are literals of text."""
+    """One SELECT for DuckDB over scans, values bound. `plain`: the columns of its one scan that are the answer as
+    they come, or None; `direct`: the same where they are few. `types`: what the first output columns must be, None
+    for one of which nothing was promised. `kept`: of a small statement, its text with `$1`, `$2` … in place of
+    `values`, which are literals of text."""
 
     sql: str
     scans: tuple[Scan, ...]
@@ -39,6 +40,7 @@ class Statement:
     types: tuple[str | None, ...] = ()
     kept: str | None = None
     values: tuple[str, ...] = ()
+    plain: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,7 @@ def _statement_to_json(statement: Statement | None) -> dict[str, object] | None:
         "types": statement.types,
         "kept": statement.kept,
         "values": statement.values,
+        "plain": statement.plain,
     }
 
 
@@ -128,8 +131,16 @@ def _statement_from_json(data: dict[str, object] | None) -> Statement | None:
     if data is None:
         return None
     scans = cast("list[dict[str, object]]", data["scans"])
-    direct = cast("list[str] | None", data["direct"])
+    direct, plain = (cast("list[str] | None", data[name]) for name in ("direct", "plain"))
     bound = tuple(scan_from_json(scan) for scan in scans)
     types = tuple(cast("list[str | None]", data["types"]))
     kept, values = cast("str | None", data["kept"]), tuple(cast("list[str]", data["values"]))
-    return Statement(str(data["sql"]), bound, None if direct is None else tuple(direct), types, kept, values)
+    return Statement(
+        sql=str(data["sql"]),
+        scans=bound,
+        direct=None if direct is None else tuple(direct),
+        types=types,
+        kept=kept,
+        values=values,
+        plain=None if plain is None else tuple(plain),
+    )

@@ -28,8 +28,8 @@ class Note:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`select`: the tree that DuckDB runs; its tables are scan ids. `parameter_types`: of the caller's values.
-    `publications`: those that the query names. `direct`: when the source alone gives the answer and it is small, the
-    scan's columns (by our name) in the order of the output, else None."""
+    `publications`: those that the query names. `plain`: when the source alone gives the answer, the scan's
+    columns (by our name) in the order of the output, else None; `direct`: the same when it is small."""
 
     select: exp.Query
     scans: tuple[Scan, ...]
@@ -38,6 +38,7 @@ class Plan:
     notes: tuple[Note, ...] = ()
     small: bool = False
     direct: tuple[str, ...] | None = None
+    plain: tuple[str, ...] | None = None
     _scopes: list[Scope] = field(init=False, default_factory=list, compare=False, repr=False)
 
     @property

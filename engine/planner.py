@@ -12,7 +12,7 @@ from catalog.records import WorkspaceCatalog
 from connectors.sdk import Comparison, Op, Table
 from connectors.sdk.scan import comparisons
 from engine.clock import CLOCK_TYPES, bind_clock
-from engine.direct import direct_columns
+from engine.direct import is_few, plain_columns
 from engine.errors import ParameterValueError, SourceError
 from engine.estimates import with_expected_rows
 from engine.optimizer import RULES, Rule, optimize
@@ -63,7 +63,9 @@ def plan_resolved(
     for scan in plan.scans:
         _check_required_filters(scan, tables[scan.id], rules)
     small = bool(plan.scans) and all(_is_small(scan, tables[scan.id]) for scan in plan.scans)
-    return replace(plan, small=small, direct=direct_columns(plan, tables) if rules else None)
+    plain = plain_columns(plan, tables) if rules else None
+    direct = plain if plain is not None and is_few(plan, tables) else None
+    return replace(plan, small=small, plain=plain, direct=direct)
 
 
 def _check_parameters(query: Query) -> None:

@@ -306,7 +306,14 @@ class ScanStream:
 
         DuckDB works through 50 to 150 batches, however small they are, before it gives its first output.
         """
-        taken = size = 0
+        taken = 0
+        for batch in self.batches():
+            yield from _pieces(batch, taken)
+            taken += batch.num_rows
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The queued batches as the source gave them, each once."""
+        size = 0
         while True:
             with self._changed:
                 while not self._queue and not self._finished and not self._stopped:
@@ -324,8 +331,7 @@ class ScanStream:
                 size += batch.nbytes
                 self._limit = min(self._most, max(self._limit, size // ALONE_PART))
                 self._changed.notify_all()
-            yield from _pieces(batch, taken)
-            taken += batch.num_rows
+            yield batch
 
     def _again(self) -> Iterator[pa.RecordBatch]:
         try:

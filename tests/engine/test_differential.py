@@ -35,7 +35,7 @@ def difference(workspace: Workspace, query: RandomQuery, publications: bool, see
         if found is not None:
             scans = "\n".join(f"  {scan}" for scan in prepared.plan.scans)
             return f"{found}\n{'with' if rules else 'without'} rules: {statement.sql}\n{scans}"
-        rows = workspace.direct_rows(prepared, statement, seed)
+        rows = workspace.plain_rows(prepared, statement, seed)
         if rows is not None:
             # Arrow has no UUID: what the source sends is text.
             plain = replace(expected, types=answer.types)

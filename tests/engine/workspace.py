@@ -186,14 +186,14 @@ class Workspace:
         relation: Any = self.plain.sql(sql)
         return answer_of(relation.to_arrow_reader(10_000).read_all())
 
-    def direct_rows(self, prepared: Prepared, statement: Statement, seed: int = 0) -> list[tuple[Any, ...]] | None:
+    def plain_rows(self, prepared: Prepared, statement: Statement, seed: int = 0) -> list[tuple[Any, ...]] | None:
         """What the source alone answers, where the plan says that this is the answer."""
-        if statement.direct is None:
+        if statement.plain is None:
             return None
         (scan,) = statement.scans
         source = ReferenceSource(self.sources[scan.connection], random.Random(seed))
         table = pa.Table.from_batches(list(source.scan(scan.request())))
         renamed: Any = table.rename_columns([column.name for column in scan.columns])
-        columns = [renamed.column(name).to_pylist() for name in statement.direct]
+        columns = [renamed.column(name).to_pylist() for name in statement.plain]
         assert all(arrow_type(c.sql_type) == renamed.schema.field(c.name).type for c in scan.columns)
         return list(zip(*columns, strict=True))

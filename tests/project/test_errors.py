@@ -28,6 +28,7 @@ INTERNAL = {
     "connectors.sdk.values.BadValueError": "becomes SourceDataError, which knows the place",
     "engine.dialects.operations.InexactError": "keeps a fragment from being pushed; EXPLAIN tells why",
     "engine.encoders.direct_rows._UnlikeError": "sends the answer through DuckDB instead",
+    "engine.encoders.plain_rows._UnlikeError": "has DuckDB write these rows instead",
     "engine.engine._JobError": "carries a worker's error event to the place that names it",
     "server.demo.build.MesError": "of the demo's own starter; told by the command line",
     "server.demo.mes.RefusedError": "an HTTP answer of the demo's MES",
