@@ -19,7 +19,7 @@ _HEAD = struct.Struct("!cI")
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`event`: a JSON object; or, when None, `data`: bytes of the answer."""
+    """`event`: a JSON object; or, when None, `data`: the next bytes of the answer."""
 
     event: dict[str, object] | None
     data: bytes = b""
@@ -37,21 +37,36 @@ def data_head(size: int) -> bytes:
 
 
 class FrameReader:
-    """Bytes in, messages out."""
+    """Bytes in, messages out: events whole, data in the parts in which it was received, so that no byte of a large
+    answer is copied to be put together."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._received = b""
+        self._at = 0
+        self._left = 0  # of the data frame that has begun
 
     def feed(self, received: bytes) -> Iterator[Message]:
-        """Every message that is complete now. Raises ValueError for bytes that are no frame."""
-        self._buffer += received
-        while len(self._buffer) >= _HEAD.size:
-            kind, size = _HEAD.unpack_from(self._buffer)
+        """Every event that is complete now, and all data. Raises ValueError for bytes that are no frame. What a
+        caller who stops early has not taken comes first the next time."""
+        self._received = self._received[self._at :] + received
+        self._at = 0
+        while self._at < len(self._received):
+            if self._left:
+                part = self._received[self._at : self._at + self._left]
+                self._left -= len(part)
+                self._at += len(part)
+                yield Message(None, part)
+                continue
+            start = self._at + _HEAD.size
+            if start > len(self._received):
+                return
+            kind, size = _HEAD.unpack_from(self._received, self._at)
             if kind not in (EVENT, DATA) or size > MAX_PAYLOAD:
                 raise ValueError("not a frame")
-            end = _HEAD.size + size
-            if len(self._buffer) < end:
+            if kind == DATA:
+                self._at, self._left = start, size
+                continue
+            if start + size > len(self._received):
                 return
-            payload = bytes(memoryview(self._buffer)[_HEAD.size : end])
-            del self._buffer[:end]
-            yield Message(orjson.loads(payload)) if kind == EVENT else Message(None, payload)
+            self._at = start + size
+            yield Message(orjson.loads(memoryview(self._received)[start : self._at]))
