@@ -198,4 +198,5 @@ MYSQL = DialectTable(
     one_text=True,
     order=_order,
     semi_joins="equal",
+    semi_joins_by_in=True,
 )

@@ -123,6 +123,7 @@ class DialectTable:
     column as it has to be selected (text with `{0}`), None where that depends on more than a description tells.
     `most_digits`: of decimals in between. `collated_always`: else a column's own collation may make different texts
     equal. `semi_joins`: which subqueries the source joins instead of running them for each row (`rules.semi_joins`).
+    `semi_joins_by_in`: IN it joins where it would run EXISTS for each row: in a derived table.
     `text`: the family of a text column. `float_parameters`: whether a float may be any, infinite too. `one_text`: of
     several texts to choose from just one may be a column, else they may have no common collation. `empty_text`: '' is
     a text, not NULL. `first_rows`: of a SELECT so many. `order`: a term of ORDER BY (term, descending, NULLs first).
@@ -146,6 +147,7 @@ class DialectTable:
     true: str = "1 = 1"
     collated_always: bool = False
     semi_joins: str = "key"
+    semi_joins_by_in: bool = False
     text: Callable[[Column], str] = text_as_declared
     float_parameters: bool = True
     one_text: bool = False

@@ -113,6 +113,19 @@ def inner_terms(exists: exp.Expr) -> list[exp.Expr]:
     return conjuncts(exists.this.args["where"].this)
 
 
+def as_in(exists: exp.Exists) -> tuple[exp.Expr, exp.Column, exp.Column] | None:
+    """Of a canonical EXISTS over one table that a single term ties to the outside, an equality: the term, its column
+    inside and its column outside. `outside IN (SELECT inside …)` then drops the same rows; not under NOT."""
+    inside = inner_tables(exists)
+    if len(inside) > 1 or isinstance(exists.parent, exp.Not):
+        return None
+    ties = [t for t in inner_terms(exists) if {c.table for c in nodes_of(t, exp.Column)} != set(inside)]
+    found = [
+        (t, *pair) for t in ties for pair in _linked(t) if pair[0].table in inside and pair[1].table not in inside
+    ]
+    return found[0] if len(ties) == len(found) == 1 else None
+
+
 def all_inner_tables(nodes: Sequence[exp.Expr]) -> list[str]:
     """The scans in the FROM of every canonical EXISTS in some expressions."""
     return [name for node in nodes for exists in nodes_of(node, exp.Exists) for name in inner_tables(exists)]

@@ -16,7 +16,7 @@ from engine.fragments import Fragment, KeysAt, Param
 from engine.rules.cheap_first import cost
 from engine.rules.grouped_first import GroupedFirst
 from engine.rules.relation import Item
-from engine.rules.semi_joins import all_inner_tables, check_reached, inner_tables, inner_terms
+from engine.rules.semi_joins import all_inner_tables, as_in, check_reached, inner_tables, inner_terms
 from engine.scans import Scan, ScanColumn
 from engine.source_tables import our_names
 from engine.trees import has_any, nodes_of
@@ -80,9 +80,18 @@ class Statement:
         check_reached(node, self._tables, self.dialect)
         inside = inner_tables(node)
         context = self._context({**known, **{scan: self._columns(scan) for scan in inside}})
-        terms = [condition(term, context) for term in inner_terms(node)]
-        values: list[Value | Param | None] = []
-        where = _all(terms, values)
+        found, values = inner_terms(node), list[Value | Param | None]()
+        tie = as_in(node) if self.dialect.semi_joins_by_in else None
+        if tie is not None:
+            one, other = context.column(tie[1]), context.column(tie[2])
+            if one.family == other.family == "integer":
+                where = _all([condition(term, context) for term in found if term is not tie[0]], values)
+                source = (
+                    f"{self._name(self._tables[inside[0]].name)} AS {inside[0]}{f' WHERE {where}' if where else ''}"
+                )
+                sql = f"{other.sql} IN (SELECT {one.sql} FROM {source})"  # noqa: S608 - rendered, values apart
+                return Term(sql, tuple(values), CONDITION)
+        where = _all([condition(term, context) for term in found], values)
         sources = " CROSS JOIN ".join(f"{self._name(self._tables[scan].name)} AS {scan}" for scan in inside)
         sql = f"EXISTS (SELECT 1 FROM {sources} WHERE {where})"  # noqa: S608 - rendered, values apart
         return Term(sql, tuple(values), CONDITION)

@@ -25,6 +25,22 @@ PUSHED = {
         "SELECT s0.qty AS c0 FROM lines AS s0 WHERE (NOT EXISTS (SELECT 1 FROM orders AS s1 "
         "WHERE (s1.id = s0.order_id)))"
     ],
+    # To MariaDB as IN, which it joins in a derived table too: one equality of whole numbers, one table.
+    "SELECT o.day FROM mes.orders o WHERE EXISTS (SELECT 1 FROM mes.lines l WHERE l.order_id = o.id AND l.qty > 5)": [
+        "SELECT s0.day AS c0 FROM orders AS s0 WHERE s0.id IN "
+        "(SELECT s1.order_id FROM lines AS s1 WHERE (s1.qty > %s))"
+    ],
+    "SELECT o.day FROM mes.orders o WHERE o.customer IN (SELECT c.id FROM mes.customers c)": [
+        "SELECT s0.day AS c0 FROM orders AS s0 WHERE s0.customer IN (SELECT s1.id FROM customers AS s1)"
+    ],
+    "SELECT l.no FROM mes.lines l WHERE EXISTS "
+    "(SELECT 1 FROM mes.lines m WHERE m.order_id = l.order_id AND m.no <> l.no)": [
+        "SELECT s0.no AS c0 FROM lines AS s0 WHERE EXISTS (SELECT 1 FROM lines AS s1 "
+        "WHERE (s1.order_id = s0.order_id) AND (s1.no <> s0.no))"
+    ],
+    "SELECT o.id FROM mes.orders o WHERE EXISTS (SELECT 1 FROM mes.orders p WHERE p.day = o.day)": [
+        "SELECT s0.id AS c0 FROM orders AS s0 WHERE EXISTS (SELECT 1 FROM orders AS s1 WHERE (s1.day = s0.day))"
+    ],
     "SELECT o.status, count(*) AS n FROM erp.orders o "
     "WHERE EXISTS (SELECT 1 FROM erp.lines l WHERE l.order_id = o.id AND l.qty = 1) GROUP BY o.status": [
         "SELECT s0.status AS c0, COUNT(*) AS c1 FROM orders AS s0 WHERE EXISTS (SELECT 1 FROM lines AS s1 "
