@@ -70,7 +70,9 @@ def _read(column: Column) -> str | None:
     if column.sql_type in ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE") and not exact:
         return None
     # BIT comes as bytes, TINYINT(1) as any number, FLOAT with six digits.
-    return {"UBIGINT": "({0} + 0)", "BOOLEAN": "({0} <> 0)", "FLOAT": "({0} * 1e0)"}.get(column.sql_type, "{0}")
+    return {"UBIGINT": "CAST({0} AS UNSIGNED)", "BOOLEAN": "({0} <> 0)", "FLOAT": "({0} * 1e0)"}.get(
+        column.sql_type, "{0}"
+    )
 
 
 def _text(column: Column) -> str:
@@ -135,7 +137,8 @@ for _kind in COLLATED:
 _NUMBERS: Entries = {
     **of_numbers("abs", f"ABS({_DECIMAL})"),
     **{("sign", (kind,)): Operation("SIGN({0})", result="integer", sql_type="TINYINT") for kind in NUMBERS},
-    ("mod", ("integer", "integer")): Operation("MOD({0}, {1})", result=""),
+    # As a decimal: under u = -1 the server computes with -1 in place of the unsigned column u, and gives an error.
+    ("mod", ("integer", "integer")): Operation("CAST(MOD(CAST({0} AS DECIMAL(65,0)), {1}) AS SIGNED)", result=""),
     ("round", ("decimal", "integer")): Operation("ROUND({0}, {1})", result=""),
     ("floor", ("decimal",)): Operation("FLOOR({0})", result=""),
     ("ceil", ("decimal",)): Operation("CEILING({0})", result=""),
