@@ -33,7 +33,7 @@ def plain_columns(plan: Plan, tables: Mapping[str, Table]) -> tuple[str, ...] | 
         return None
     columns = []
     for projection in plan.select.selects:
-        column = traced(projection.this if isinstance(projection, exp.Alias) else projection, chain)
+        column = traced(projection.unalias(), chain)
         if column is None:
             return None
         columns.append(column.name)

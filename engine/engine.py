@@ -67,10 +67,10 @@ class Prepared:
         )
         scans = bind(self.plan.scans, [p.value for p in parameters])
         # A value that could not be given to the source leaves work to DuckDB.
-        exact = all(scan.exact for scan in scans)
-        direct, plain = (self.plan.direct, self.plan.plain) if exact else (None, None)
+        plain = self.plan.plain if all(scan.exact for scan in scans) else None
+        few = plain is not None and self.plan.few
         if not self.small:
-            return Statement(sql, scans, direct, self.types, plain=plain)
+            return Statement(sql, scans, plain, self.types, few=few)
         # A parameter has one type, whatever its value; the cast to the value's own stands around it.
         given = sorted({piece for piece in self.pieces if isinstance(piece, int)})
         kept = "".join(
@@ -78,7 +78,7 @@ class Prepared:
             for piece in self.pieces
         )
         values = tuple(sql_literal(parameters[index].value) for index in given)
-        return Statement(sql, scans, direct, self.types, kept, values, plain)
+        return Statement(sql, scans, plain, self.types, kept, values, few)
 
 
 class Engine:
@@ -302,7 +302,7 @@ def promised_types(select: exp.Query, plan: Plan, catalog: WorkspaceCatalog) -> 
     if view is None or not isinstance(select, exp.Select) or len(select.selects) != len(plan.select.selects):
         return ()
     types = {column.name.lower(): column.sql_type for column in view.columns}
-    inner = [p.this if isinstance(p, exp.Alias) else p for p in select.selects]
+    inner = [p.unalias() for p in select.selects]
     return tuple(types.get(node.name.lower()) if isinstance(node, exp.Column) else None for node in inner)
 
 

@@ -93,7 +93,7 @@ class Execution:
                 with self._answer(job.count, None) as counted:
                     count = int(counted.read_all().column(0)[0].as_py())
             writer = Writer(job.encoding, sink, count, job.max_rows, job.max_bytes)
-            if job.statement.direct is not None and can_write(job.encoding) and self._run_direct(writer):
+            if job.statement.few and can_write(job.encoding) and self._run_direct(writer):
                 return writer
             with self._answer(job.statement, job.encoding) as reader:
                 writer.write(iter(reader), reader.schema)
@@ -114,7 +114,7 @@ class Execution:
 
         Ten times quicker than through DuckDB, and the bytes are the same.
         """
-        assert self._job.statement is not None and self._job.statement.direct is not None
+        assert self._job.statement is not None and self._job.statement.plain is not None
         scan = self._job.statement.scans[0]
         stream = self._stream(scan)
         self.streams.append(stream)
@@ -123,8 +123,8 @@ class Execution:
         encoding = self._job.encoding
         assert encoding is not None
         kinds = {column.name: column.sql_type for column in scan.columns}
-        _check_types(self._job, [kinds[name] for name in self._job.statement.direct])
-        rows = None if batches is None else direct_rows(batches, self._job.statement.direct, kinds, encoding)
+        _check_types(self._job, [kinds[name] for name in self._job.statement.plain])
+        rows = None if batches is None else direct_rows(batches, self._job.statement.plain, kinds, encoding)
         if rows is None:
             self.streams.remove(stream)
             return False

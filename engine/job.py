@@ -30,17 +30,17 @@ FEW_ROWS = 5_000  # that the scans of a small statement are expected to give tog
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One SELECT for DuckDB over scans, values bound. `plain`: the columns of its one scan that are the answer as
-    they come, or None; `direct`: the same where they are few. `types`: what the first output columns must be, None
+    they come, or None; `few`: and it has few rows. `types`: what the first output columns must be, None
     for one of which nothing was promised. `kept`: of a small statement, its text with `$1`, `$2` … in place of
     `values`, which are literals of text."""
 
     sql: str
     scans: tuple[Scan, ...]
-    direct: tuple[str, ...] | None = None
+    plain: tuple[str, ...] | None = None
     types: tuple[str | None, ...] = ()
     kept: str | None = None
     values: tuple[str, ...] = ()
-    plain: tuple[str, ...] | None = None
+    few: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +119,11 @@ def _statement_to_json(statement: Statement | None) -> dict[str, object] | None:
     return {
         "sql": statement.sql,
         "scans": scans,
-        "direct": statement.direct,
+        "plain": statement.plain,
         "types": statement.types,
         "kept": statement.kept,
         "values": statement.values,
-        "plain": statement.plain,
+        "few": statement.few,
     }
 
 
@@ -131,16 +131,16 @@ def _statement_from_json(data: dict[str, object] | None) -> Statement | None:
     if data is None:
         return None
     scans = cast("list[dict[str, object]]", data["scans"])
-    direct, plain = (cast("list[str] | None", data[name]) for name in ("direct", "plain"))
+    plain = cast("list[str] | None", data["plain"])
     bound = tuple(scan_from_json(scan) for scan in scans)
     types = tuple(cast("list[str | None]", data["types"]))
     kept, values = cast("str | None", data["kept"]), tuple(cast("list[str]", data["values"]))
     return Statement(
         sql=str(data["sql"]),
         scans=bound,
-        direct=None if direct is None else tuple(direct),
+        plain=None if plain is None else tuple(plain),
         types=types,
         kept=kept,
         values=values,
-        plain=None if plain is None else tuple(plain),
+        few=bool(data["few"]),
     )

@@ -29,7 +29,8 @@ class Note:
 class Plan:
     """`select`: the tree that DuckDB runs; its tables are scan ids. `parameter_types`: of the caller's values.
     `publications`: those that the query names. `plain`: when the source alone gives the answer, the scan's
-    columns (by our name) in the order of the output, else None; `direct`: the same when it is small."""
+    columns (by our name) in the order of the output, else None; `few`: and it gives so few rows that
+    they are written one by one."""
 
     select: exp.Query
     scans: tuple[Scan, ...]
@@ -37,8 +38,8 @@ class Plan:
     publications: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     small: bool = False
-    direct: tuple[str, ...] | None = None
     plain: tuple[str, ...] | None = None
+    few: bool = False
     _scopes: list[Scope] = field(init=False, default_factory=list, compare=False, repr=False)
 
     @property

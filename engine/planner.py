@@ -64,8 +64,7 @@ def plan_resolved(
         _check_required_filters(scan, tables[scan.id], rules)
     small = bool(plan.scans) and all(_is_small(scan, tables[scan.id]) for scan in plan.scans)
     plain = plain_columns(plan, tables) if rules else None
-    direct = plain if plain is not None and is_few(plan, tables) else None
-    return replace(plan, small=small, plain=plain, direct=direct)
+    return replace(plan, small=small, plain=plain, few=plain is not None and is_few(plan, tables))
 
 
 def _check_parameters(query: Query) -> None:

@@ -64,7 +64,7 @@ def _facts(scope: Scope, tables: Mapping[str, Table]) -> tuple[set[Columns], Col
     keys, not_null = _inputs(scope, select, tables)
     outputs: dict[tuple[str, str], str] = {}
     for projection in select.selects:
-        inner = projection.this if isinstance(projection, exp.Alias) else projection
+        inner = projection.unalias()
         if isinstance(inner, exp.Column):
             outputs.setdefault((inner.table, inner.name), projection.alias_or_name)
     never = frozenset(outputs[column] for column in not_null if column in outputs)

@@ -163,7 +163,7 @@ class Worker:
         for event in _events(self._socket):
             job = job_from_json(event)
             statement = job.statement
-            small = statement is not None and (statement.direct is not None or statement.kept is not None)
+            small = statement is not None and (statement.few or statement.kept is not None)
             sink = SocketSink(self._socket, hold=small)
             self._last = None
             try:

@@ -201,7 +201,7 @@ class _Rewriting:
 
     def _branch(self, arm: Scope, keys: Mapping[str, str], partials: Partials, inside: list[exp.Expr]) -> exp.Select:
         inner = copied(cast(exp.Select, arm.expression))
-        projections = [p.this if isinstance(p, exp.Alias) else p for p in inner.selects]
+        projections = [p.unalias() for p in inner.selects]
         named = [exp.alias_(copied(p), name, quoted=True) for p, name in zip(projections, self._names, strict=True)]
         inner.set("expressions", named)
         shown, group = list[exp.Expr](), list[exp.Expr]()

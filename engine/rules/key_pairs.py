@@ -157,7 +157,7 @@ def _semi_join(scope: Scope, term: exp.Expr) -> Iterator[tuple[Place, Place]]:
                     yield (inner, one), (scope, other)
     if isinstance(value, exp.Column) and value.table in sources_of(scope) and len(query.selects) == 1:
         projection = query.selects[0]
-        column = projection.this if isinstance(projection, exp.Alias) else projection
+        column = projection.unalias()
         if isinstance(column, exp.Column) and column.table in sources_of(inner):
             yield (inner, column), (scope, value)
             if isinstance(term, exp.In) and passes_filters(inner, [column]):

@@ -128,7 +128,7 @@ def _position(node: exp.Expr, select: exp.Select) -> exp.Expr:
     if not isinstance(node, exp.Literal) or not node.is_int or not 0 < int(node.name) <= len(select.selects):
         return node
     projection = select.selects[int(node.name) - 1]
-    return projection.this if isinstance(projection, exp.Alias) else projection
+    return projection.unalias()
 
 
 def _number(node: exp.Expr | None) -> int | None:

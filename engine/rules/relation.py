@@ -154,7 +154,7 @@ class Reader:
         names_of: dict[str, exp.Expr] = {}
         select: exp.Select = source.expression
         for projection in select.selects:
-            value = projection.this if isinstance(projection, exp.Alias) else projection
+            value = projection.unalias()
             try:
                 names_of[projection.alias_or_name] = inner.expand(value)
             except InexactError:

@@ -55,7 +55,7 @@ def semi_join(term: exp.Expr, scope: Scope, relation: Relation, reader: Reader) 
         if len(query.selects) != 1 or isinstance(test.this, exp.Tuple):
             raise InexactError("IN of several columns")
         value = query.selects[0]
-        equal = [found.expand(value.this if isinstance(value, exp.Alias) else value), relation.expand(test.this)]
+        equal = [found.expand(value.unalias()), relation.expand(test.this)]
         if not positive and not all(_never_null(side, relation, found, reader) for side in equal):
             raise InexactError("NOT IN where a NULL may be")
         where.append(exp.EQ(this=equal[0], expression=equal[1]))

@@ -104,7 +104,7 @@ class Federated:
         for rules in ways:
             try:
                 prepared = with_all if rules == RULES else prepared_plan(plans(rules))
-                plan = prepared.pieces, prepared.plan.scans, prepared.plan.direct, prepared.plan.plain
+                plan = prepared.pieces, prepared.plan.scans, prepared.plan.plain, prepared.plan.few
                 if plan in seen:  # a rule that has no part in the query
                     tally.same += 1
                     continue

@@ -57,10 +57,10 @@ def run(first: int, queries: int, seconds: float, tell: bool) -> Tally:
 HEAD = """# Differential runs over five kinds of sources
 
 `python -m tests.engine.federated_long`: PostgreSQL, MariaDB, SQLite, Parquet and a REST source at once. Each query is
-run with all rules, with none, every tenth with each rule off in turn, over few rows twice more with other values, and
-in plain DuckDB over the same rows; floats at 1e-9 relative. *Refused*: plain DuckDB has no answer (types that chance
-mixed), or ours has none with and without rules (a value that can't be computed with, filtered out later here than
-there). *Same plan*: a rule set that gave a plan which had been run. *Doubtful*: plain DuckDB's answer was
+run with all rules, with none, every tenth with each rule off in turn, over few rows once more with other values,
+and in plain DuckDB over the same rows; floats at 1e-9 relative. *Refused*: plain DuckDB has no answer (types that
+chance mixed), or ours has none with and without rules (a value that can't be computed with, filtered out later here
+than there). *Same plan*: a rule set that gave a plan which had been run. *Doubtful*: plain DuckDB's answer was
 another one without its optimizer, then ours.
 
 """

@@ -124,7 +124,7 @@ def test_a_value_that_does_not_convert_takes_filter_order_and_limit_with_it(
     statement = prepare(BOUND.format(given_type), given_type).statement((Parameter(given_type, value),))
     (scan,) = statement.scans
     assert (scan.predicates, scan.order_by, scan.limit, scan.exact) == ((), (), None, False)
-    assert statement.direct is None
+    assert statement.plain is None
 
 
 def test_a_null_in_an_or_takes_the_whole_or_and_in_an_and_only_its_term() -> None:
