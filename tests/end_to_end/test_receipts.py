@@ -19,7 +19,7 @@ def masked(plant: Plant) -> Plant:
         "masked",
         f"SELECT n.id, n.name, p.name AS part, '{VIEW_LITERAL}' AS tag FROM erp.public.numbers n"
         f" JOIN web.parts p ON p.id = n.id WHERE n.name <> '{VIEW_LITERAL}' AND lower(n.name) <> '{VIEW_LITERAL}'"
-        " ORDER BY coalesce(n.name, '" + VIEW_LITERAL + "') LIMIT 4321",
+        " ORDER BY coalesce(n.name, '" + VIEW_LITERAL + "') LIMIT 43219876501",
     )
     return plant
 
@@ -98,21 +98,29 @@ def test_a_cut_answer_says_what_it_had_read(masked: Plant) -> None:
 def test_no_receipt_holds_a_literal_a_row_or_a_secret(masked: Plant) -> None:
     site, literal = masked.site, USER_LITERAL
     statements = [
-        f"SELECT id FROM masked WHERE name = '{literal}' OR id = 987654 -- {literal}",
+        f"SELECT id FROM masked WHERE name = '{literal}' OR id = 1987654321 -- {literal}",
         f"SELECT date_trunc('{literal}', at) AS d FROM numbers",
-        f"SELECT name FROM numbers ORDER BY coalesce(name, '{literal}') LIMIT 987654",
+        f"SELECT name FROM numbers ORDER BY coalesce(name, '{literal}') LIMIT 1987654321",
         f"SELECT status, count(*) AS n FROM (SELECT name || '{literal}' AS status FROM numbers) AS s GROUP BY 1",
-        f"SELECT name FROM numbers WHERE name IN ('{literal}', 'b') AND amount > 987654.25",
+        f"SELECT name FROM numbers WHERE name IN ('{literal}', 'b') AND amount > 1987654321.25",
         f"SELECT max(name) AS m FROM numbers WHERE name LIKE '{literal}%' HAVING max(name) <> '{literal}'",
-        f"SELECT n.id FROM numbers n JOIN big b ON b.id = n.id AND b.name <> '{literal}' WHERE n.amount = 987654",
+        f"SELECT n.id FROM numbers n JOIN big b ON b.id = n.id AND b.name <> '{literal}' WHERE n.amount = 1987654321",
         f"SELECT json_extract(name, '$.{literal[:6]}') AS j FROM numbers LIMIT 1",
     ]
     answers = [site.client.post(f"{site.api}/sql", json={"sql": sql}) for sql in statements]
-    answers.append(site.client.get(f"{site.odata}masked?$filter=contains(name,'{literal}') or id eq 987654"))
-    answers.append(site.client.get(f"{site.data('masked')}?name=eq.{literal}&id=in.(987654,987655)"))
+    answers.append(site.client.get(f"{site.odata}masked?$filter=contains(name,'{literal}') or id eq 1987654321"))
+    answers.append(site.client.get(f"{site.data('masked')}?name=eq.{literal}&id=in.(1987654321,1987654322)"))
     assert sum(answer.status_code == 200 for answer in answers) >= 8, [a.text[:200] for a in answers]
     for answer in answers:
         record = site.admin.get(f"{site.api}/runs/{answer.headers['viewloom-run']}")
         assert record.status_code == 200
-        for secret in (literal, literal[:6], VIEW_LITERAL, CANARY, "987654", "4321", masked.database.password):
+        for secret in (
+            literal,
+            literal[:6],
+            VIEW_LITERAL,
+            CANARY,
+            "1987654321",
+            "43219876501",
+            masked.database.password,
+        ):
             assert secret not in record.text, (secret, record.text)
