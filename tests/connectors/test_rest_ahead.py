@@ -114,15 +114,17 @@ def test_rows_come_in_order_whichever_page_comes_first(
     source: HttpSource, style: Paging, end: dict[str, str], at_once: int, cap: int
 ) -> None:
     dice = random.Random(f"{style}{end}{at_once}{cap}")
-    watched = Watched(pages(ROWS, style, size=cap), lambda: dice.choice((0.0, 0.001, 0.01)))
-    source.route("/parts", watched)
+    most = 0
     for count in (0, 1, 9, 10, 11, 250):
-        watched.then = pages(ROWS[:count], style, size=cap)
-        assert read(rest(source, table(style, size=10, **end), pages_at_once=at_once)) == ROWS[:count]
-        until(lambda: watched.running == 0)  # what was asked for in vain may still be worked on
+        # a path for each: a request that was thrown away may reach the source when the next scan runs already
+        watched = Watched(pages(ROWS[:count], style, size=cap), lambda: dice.choice((0.0, 0.001, 0.01)))
+        source.route(f"/parts-{count}", watched)
+        options = {**table(style, size=10, **end), "path": f"parts-{count}"}
+        assert read(rest(source, options, pages_at_once=at_once)) == ROWS[:count]
+        most = max(most, watched.most)
     in_vain = int(style is Paging.OFFSET and not end)  # offsets behind the end, while the page at it is asked for
-    assert watched.most <= at_once + in_vain
-    assert at_once == 1 or watched.most > 1
+    assert most <= at_once + in_vain
+    assert at_once == 1 or most > 1
 
 
 @pytest.mark.parametrize("style", COUNTED)
