@@ -109,6 +109,11 @@ def check_nodes(tree: exp.Expr) -> None:
             raise SqlNotAllowedError("UNION BY NAME is not available", hint="name the columns in the same order")
         elif isinstance(node, exp.Subquery) and isinstance(node.this, exp.Pivot):
             raise SqlNotAllowedError("PIVOT stands behind a table", hint="FROM t PIVOT (sum(v) FOR k IN (…))")
+        elif isinstance(node, exp.Pivot) and node.args.get("group"):
+            raise SqlNotAllowedError(
+                "GROUP BY inside PIVOT is not available",
+                hint="pivot a subquery: it groups by all columns that stand in no aggregate and in no FOR",
+            )
         elif isinstance(node, exp.CTE) and not isinstance(node.this, exp.Query):
             raise SqlNotAllowedError(
                 "only SELECT may stand in WITH", hint="INSERT, UPDATE and DELETE may not run here"

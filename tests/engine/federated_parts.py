@@ -30,6 +30,7 @@ _JOINS = {
     ("dims", "dims"): (("id", "id"), ("code", "code")),
     ("parts", "parts"): (("fact", "fact"), ("no", "no")),
 }
+_WORDS = ("JOIN", "JOIN", "JOIN", "LEFT JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN")
 # What people compute in views and group by, by family; each with the family of its values.
 COMPUTED = {
     "date": (
@@ -130,8 +131,14 @@ class QueryParts:
             terms = self.equalities(to, added)
             if self.chance(0.25):
                 terms.append(self.condition(list(added.columns.values())))
-            word = self.pick(("JOIN", "JOIN", "JOIN", "LEFT JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"))
-            text += f" {word} {added.text} ON {' AND '.join(terms)}"
+            word = self.pick(_WORDS)
+            right = added.text
+            if self.chance(0.1):  # brackets
+                more = self.source(self.pick(("dims", "parts")), connection if connection in self.tables else None)
+                right = f"({right} {self.pick(_WORDS)} {more.text} ON {' AND '.join(self.equalities(added, more))})"
+                sources.append(more)
+            text = f"({text})" if len(sources) > 1 and self.chance(0.05) else text
+            text += f" {word} {right} ON {' AND '.join(terms)}"
             sources.append(added)
         return text, sources
 
