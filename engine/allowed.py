@@ -62,7 +62,7 @@ FUNCTION_NODES = frozenset(
     ArrayMax ArrayMin Transform Array Pad DateFromParts TimeFromParts TimestampFromParts RegexpLike SHA2
     RegexpSplit TimeToStr StrToTime Struct DateBin Explode Exists Extract Anonymous AnonymousAggFunc CurrentDate
     CurrentTimestamp TsOrDsAdd TsOrDsToDate StrToDate JSONKeyValue SafeDivide
-    ParameterizedAgg CombinedAggFunc CombinedParameterizedAgg
+    ParameterizedAgg CombinedAggFunc CombinedParameterizedAgg ToMap ArrayContainedBy
     """.split()
 )
 
@@ -76,7 +76,7 @@ NODES = frozenset(
     BitwiseLeftShift BitwiseRightShift DataType DataTypeParam Interval IntervalSpan Var Window WindowSpec Filter
     WithinGroup IgnoreNulls RespectNulls Lambda Kwarg PropertyEQ Bracket Dot Slice Any All SubqueryPredicate
     Escape AtTimeZone Cube Rollup GroupingSets Pivot PivotAlias HexString BitString ByteString RawString National
-    JSONPath JSONPathRoot JSONPathKey JSONPathSubscript JSONPathWildcard JSONExtract JSONPathRecursive
+    JSONKeyValue JSONPath JSONPathRoot JSONPathKey JSONPathSubscript JSONPathWildcard JSONExtract JSONPathRecursive
     GenerateSeries ColumnDef ForIn
     """.split()
 )
@@ -89,6 +89,8 @@ def refused(node: exp.Expr) -> str | None:
         return None if node.name.lower() in FUNCTIONS else f"function {node.name}() is not available"
     if isinstance(node, exp.AnonymousAggFunc):
         return None if str(node.this).lower() in FUNCTIONS else f"function {node.this}() is not available"
+    if isinstance(node, exp.JarowinklerSimilarity) and node.args.get("case_insensitive") is not None:
+        return "jaro_winkler_similarity() takes two texts"  # sqlglot takes a third argument for another thing
     if isinstance(node, exp.Func):
         if name in FUNCTION_NODES or name in NODES:
             return None

@@ -17,21 +17,60 @@ from engine.predicates import conjuncts
 from engine.trees import nodes_of
 
 
-def set_pivots_apart(tree: exp.Query) -> None:
-    """Put each PIVOT and UNPIVOT that is joined with something into a SELECT of its own, in place, before names are
-    resolved: the names in it are those of its own relation only."""
-    pivoted = [node.parent for node in nodes_of(tree, exp.Pivot) if node.index == 0]
-    taken = {name.name for name in nodes_of(tree, exp.Identifier)} if pivoted else set()
-    names = (f"pivoted{number}" for number in count() if f"pivoted{number}" not in taken)
-    for relation in pivoted:
-        place = relation.parent if relation is not None else None
-        if relation is None or not isinstance(place, exp.From | exp.Join):
-            continue
-        if isinstance(place, exp.From) and not (place.parent and place.parent.args.get("joins")):
-            continue
-        last = relation.args["pivots"][-1]
-        alias = last.args.pop("alias", None) or exp.TableAlias(this=exp.to_identifier(next(names), quoted=True))
-        place.set("this", exp.Subquery(this=exp.select("*").from_(relation, copy=False), alias=alias))
+def set_apart(tree: exp.Query) -> None:
+    """Before names are resolved, in place: a table whose columns get other names, and a PIVOT beside other relations,
+    become derived tables; columns of VALUES and of table functions get the names that DuckDB gives them."""
+    taken: set[str] = set()
+    for node in nodes_of(tree, exp.Table, exp.Values, exp.Unnest, exp.Lateral, exp.Pivot):
+        alias = node.args.get("alias")
+        if isinstance(node, exp.Pivot):
+            if node.index == 0:
+                taken = taken or {name.name for name in nodes_of(tree, exp.Identifier)}
+                _pivoted(node, taken)
+        elif isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier):
+            if alias and alias.columns:
+                _renamed(node, alias)
+        elif isinstance(node.parent, exp.From | exp.Join):
+            given = alias.columns if isinstance(alias, exp.TableAlias) else []
+            columns = [*given, *(exp.to_identifier(name) for name in _own_names(node)[len(given) :])]
+            if len(columns) > len(given):
+                node.set("alias", exp.TableAlias(this=alias and alias.this, columns=columns))
+
+
+def _own_names(relation: exp.Expr) -> list[str]:
+    """What DuckDB calls the columns of VALUES, range, generate_series and unnest."""
+    if isinstance(relation, exp.Values):
+        row = relation.expressions[0]
+        return [f"col{number}" for number in range(len(row.expressions) if isinstance(row, exp.Tuple) else 1)]
+    function = relation if isinstance(relation, exp.Unnest) else relation.this
+    if isinstance(function, exp.GenerateSeries):
+        return ["range" if function.args.get("is_end_exclusive") else "generate_series"]
+    return ["unnest"] if isinstance(function, exp.Unnest) and len(function.expressions) == 1 else []
+
+
+def _renamed(table: exp.Table, alias: exp.TableAlias) -> None:
+    """`t AS a(x, y)` as `(SELECT * FROM t) AS a(x, y)`: who reads a scan finds its columns under their own names."""
+    derived = exp.Subquery(alias=alias)
+    for name in ("joins", "pivots", "laterals"):
+        derived.set(name, table.args.pop(name, None))
+    table.replace(derived)
+    table.set("alias", exp.TableAlias(this=exp.to_identifier(alias.name, quoted=True)))
+    derived.set("this", exp.select("*").from_(table, copy=False))
+
+
+def _pivoted(pivot: exp.Pivot, taken: set[str]) -> None:
+    relation = pivot.parent
+    place = relation.parent if relation is not None else None
+    if relation is None or not isinstance(place, exp.From | exp.Join):
+        return
+    if isinstance(place, exp.From) and not (place.parent and place.parent.args.get("joins")):
+        return
+    alias = relation.args["pivots"][-1].args.pop("alias", None)
+    if alias is None:
+        name = next(name for number in count() if (name := f"pivoted{number}") not in taken)
+        taken.add(name)
+        alias = exp.TableAlias(this=exp.to_identifier(name, quoted=True))
+    place.set("this", exp.Subquery(this=exp.select("*").from_(relation, copy=False), alias=alias))
 
 
 def flatten_joins(tree: exp.Query) -> None:

@@ -24,7 +24,7 @@ from engine.balanced import balance
 from engine.dialects import DIALECTS
 from engine.errors import QueryTooLargeError, SourceError, UnknownColumnError, UnknownNameError
 from engine.parse import MAX_VIEW_BYTES, MAX_VIEW_TOKENS, parse_query, place
-from engine.plain_from import flatten_joins, set_pivots_apart
+from engine.plain_from import flatten_joins, set_apart
 from engine.scans import Scan, ScanColumn
 from engine.source_tables import find_table, our_names
 from engine.trees import copied, nodes, nodes_of
@@ -291,7 +291,7 @@ def _finish(tree: exp.Query, state: _State) -> Resolved:
     schema: dict[str, object] = {s.id: {c.name: c.sql_type for c in s.columns} for s in state.scans}
     try:
         names = MappingSchema(schema, dialect="duckdb", normalize=False)  # all are in lower case
-        set_pivots_apart(tree)
+        set_apart(tree)
         tree = qualify(tree, dialect="duckdb", schema=names)
     except OptimizeError as error:
         raise _column_error(error, tree, schema) from None
@@ -304,7 +304,7 @@ def _finish(tree: exp.Query, state: _State) -> Resolved:
             raise UnknownColumnError(
                 f"{node.name!r} is a table, not a column", hint=f"name its columns, or {node.name}.* for all of them"
             )
-        if isinstance(node, exp.Star) and isinstance(node.parent, exp.Select):
+        if isinstance(node, exp.Star) and isinstance(node.parent, exp.Select | exp.Dot):
             raise UnknownColumnError("it can't be told what columns * stands for here", hint="name them")
         node._meta = None  # where it stood in the text: of no use from here on, and copied with each copy
     flatten_joins(tree)

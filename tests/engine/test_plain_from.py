@@ -100,6 +100,29 @@ def test_a_pivot_beside_others_knows_its_own_names_only() -> None:
     assert found.endswith(") AS p JOIN b AS b ON p.id = b.id")
 
 
+@pytest.mark.parametrize(
+    ("sql", "plain"),
+    [
+        (
+            "SELECT y FROM c.a AS o(x, y) WHERE x = 4",
+            "SELECT o.y AS y FROM (SELECT o.id AS x, o.v AS y FROM a AS o) AS o WHERE o.x = 4",
+        ),
+        (
+            "WITH k AS (SELECT id FROM c.a) SELECT z FROM k AS o(z)",
+            "WITH k AS (SELECT a.id AS id FROM a AS a) SELECT o.z AS z FROM (SELECT o.id AS z FROM k AS o) AS o",
+        ),
+        (
+            "SELECT * FROM (VALUES (1, 'a')) v(x)",
+            "SELECT v.x AS x, v.col1 AS col1 FROM (VALUES (1, 'a')) AS v(x, col1)",
+        ),
+        ("SELECT * FROM range(3) r", "SELECT r.range AS range FROM RANGE(0, 3) AS r(range)"),
+        ("SELECT * FROM unnest([1]) u", "SELECT u.unnest AS unnest FROM UNNEST([1]) AS u(unnest)"),
+    ],
+)
+def test_columns_have_the_names_that_they_were_given_or_that_duckdb_gives(sql: str, plain: str) -> None:
+    assert text(sql) == plain
+
+
 def test_a_star_that_stands_for_unknown_columns_is_refused() -> None:
     with pytest.raises(UnknownColumnError, match="it can't be told what columns") as caught:
         text("SELECT * FROM (c.a JOIN c.b ON a.id = b.id) PIVOT (count(*) FOR v IN ('x'))")
