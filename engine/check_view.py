@@ -19,6 +19,7 @@ from engine.engine import Engine, prepared_plan
 from engine.errors import EngineError, QueryError, SqlNotAllowedError, ViewProblemsError
 from engine.job import Job
 from engine.parse import parse_query
+from engine.plain_from import set_apart
 from engine.planner import plan_resolved
 from engine.resolve import Resolved, normalized, resolve_workspace, tables_of
 from engine.source_tables import find_table
@@ -99,6 +100,7 @@ def expand_stars(tree: exp.Query, catalog: WorkspaceCatalog) -> tuple[exp.Query,
         table.set("db", None)
         table.set("catalog", None)
         table.set("alias", alias)
+    set_apart(copy)
     copy = qualify(copy, dialect="duckdb", schema=schema, quote_identifiers=True, identify=True)
     for table in copy.find_all(exp.Table):
         original = originals.get(table.name)

@@ -55,6 +55,25 @@ def test_a_star_that_was_spelled_out_stays_when_the_table_grows() -> None:
     assert [c.name for c in found.columns] == [c.name.lower() for c in TABLE.columns]
 
 
+@pytest.mark.parametrize(
+    ("sql", "names"),
+    [
+        ("SELECT * FROM (VALUES (1, 'a')) v(x)", ["x", "col1"]),
+        ("SELECT * FROM erp.log AS l(moment) JOIN range(2) r ON TRUE", ["moment", "range"]),
+        (
+            "SELECT * FROM base b LEFT JOIN (erp.log l CROSS JOIN range(2)) ON TRUE",
+            ["OrderId", "Amount", "at", "range"],
+        ),
+    ],
+)
+def test_a_star_stands_for_all_columns_of_what_it_is_over(sql: str, names: list[str]) -> None:
+    zoned = replace(CATALOG, connections={"erp": replace(CATALOG.connections["erp"], time_zone="UTC")})
+    found = check_view(ENGINE, zoned, ViewSource("new", sql))
+    assert [column.name for column in found.columns] == names
+    again = check_view(ENGINE, zoned, ViewSource("new", found.expanded_sql))
+    assert [column.name.lower() for column in again.columns] == [name.lower() for name in names]
+
+
 def test_names_are_as_written_in_the_view_then_as_in_its_relations() -> None:
     sql = 'SELECT b.orderid, AMOUNT AS "The Amount", amount * 2 AS Twice FROM BASE b'
     assert [name for name, _, _ in columns(sql)] == ["orderid", "The Amount", "Twice"]
