@@ -167,7 +167,8 @@ class QueryParts:
         factors = [r for r, _ in columns if r.split(".")[1] in ("rate", "money")]
         if len(factors) > 1 and self.chance(0.4):
             one, other = self.rng.sample(factors, 2)
-            chosen[0] = (f"{one} * ({self.pick(('1', '0.25', other))} - {other})", "decimal")
+            sign = "*" if "*" in _signs(one, other) else self.pick("+-")
+            chosen[0] = (f"{one} {sign} ({self.pick(('1', '0.25', other))} - {other})", "decimal")
         shown = ", ".join(f"{reference} AS o{index}" for index, (reference, _) in enumerate(chosen))
         distinct = "DISTINCT " if form > 0.9 else ""
         return f"SELECT {distinct}{shown} FROM {text}{where}", len(chosen)
