@@ -1,4 +1,4 @@
-"""FROM as a plain list of relations, which is all that rules and the parts below see of it.
+"""FROM as a plain list of relations, which is all that rules and the parts below see of it (decision 0044).
 
 Joins in brackets, `a LEFT JOIN (b JOIN c ON …) ON …`: brackets that come first fall away, since joins are read from
 the left, and where all joins are inner ones; others become derived tables whose columns are those that are used. A
