@@ -217,6 +217,7 @@ def _replace_view(table: exp.Table, name: str, state: _State, closure: dict[str,
     if state.replaced > MAX_VIEWS:
         raise QueryTooLargeError(f"the query uses views more than {MAX_VIEWS} times, those below views included")
     inner = copied(_view_tree(view.expanded_sql))
+    _check_new_names(table, len(inner.selects))
     state.keep_clear_of(inner)
     _replace_all(inner, state, closure, (*path, key))
     subquery = exp.Subquery(this=inner, alias=_alias(table))
@@ -267,6 +268,7 @@ def _replace_source(table: exp.Table, state: _State, top: bool) -> None:
     )
     state.tables[scan_id] = found[0]
     alias = _alias(table)
+    _check_new_names(table, len(columns))
     table.set("this", exp.to_identifier(scan_id, quoted=True))
     table.set("db", None)
     table.set("catalog", None)
@@ -285,6 +287,15 @@ def _alias(table: exp.Table) -> exp.TableAlias:
         return copied(alias)
     columns = alias.columns if isinstance(alias, exp.TableAlias) else []
     return exp.TableAlias(this=exp.to_identifier(table.name, quoted=True), columns=columns)
+
+
+def _check_new_names(table: exp.Table, columns: int) -> None:
+    names = len(table.alias_column_names)
+    if names > columns:
+        raise UnknownColumnError(
+            f"{table.alias_or_name!r} has {columns} columns; {names} names were given to them",
+            hint="name the first columns only, or all",
+        )
 
 
 def _finish(tree: exp.Query, state: _State) -> Resolved:

@@ -10,7 +10,7 @@ from engine.errors import UnknownColumnError
 from engine.parse import parse_query
 from engine.planner import plan_resolved
 from engine.resolve import resolve_workspace
-from tests.engine.workspace import catalog_of
+from tests.engine.workspace import catalog_of, with_views
 
 EQ = {Op.EQ: Support.EXACT}
 CATALOG: WorkspaceCatalog = catalog_of(
@@ -127,3 +127,10 @@ def test_a_star_that_stands_for_unknown_columns_is_refused() -> None:
     with pytest.raises(UnknownColumnError, match="it can't be told what columns") as caught:
         text("SELECT * FROM (c.a JOIN c.b ON a.id = b.id) PIVOT (count(*) FOR v IN ('x'))")
     assert caught.value.hint == "name them"
+
+
+@pytest.mark.parametrize("table", ["c.a AS o(x, y, z)", "seen AS o(x, y)"])
+def test_more_names_than_columns_are_refused(table: str) -> None:
+    catalog = with_views(CATALOG, {"seen": "SELECT id FROM c.a"})
+    with pytest.raises(UnknownColumnError, match="names were given"):
+        resolve_workspace(parse_query(f"SELECT x FROM {table}"), catalog)
