@@ -58,7 +58,7 @@ TABLE_FUNCTIONS = frozenset({"unnest", "range", "generate_series"})
 FUNCTION_NODES = frozenset(
     """
     And Or Not Xor Case Cast TryCast Coalesce Nullif If BitwiseAndAgg BitwiseOrAgg BitwiseXorAgg TimestampTrunc
-    TimeToUnix UnixToTime StrPosition JarowinklerSimilarity JSONArray JSONExtractScalar JSONObject ArrayOverlaps
+    TimeToUnix UnixToTime StrPosition JSONArray JSONExtractScalar JSONObject ArrayOverlaps
     ArrayMax ArrayMin Transform Array Pad DateFromParts TimeFromParts TimestampFromParts RegexpLike SHA2
     RegexpSplit TimeToStr StrToTime Struct DateBin Explode Exists Extract Anonymous AnonymousAggFunc CurrentDate
     CurrentTimestamp TsOrDsAdd TsOrDsToDate StrToDate JSONKeyValue SafeDivide
@@ -89,8 +89,6 @@ def refused(node: exp.Expr) -> str | None:
         return None if node.name.lower() in FUNCTIONS else f"function {node.name}() is not available"
     if isinstance(node, exp.AnonymousAggFunc):
         return None if str(node.this).lower() in FUNCTIONS else f"function {node.this}() is not available"
-    if isinstance(node, exp.JarowinklerSimilarity) and node.args.get("case_insensitive") is not None:
-        return "jaro_winkler_similarity() takes two texts"  # sqlglot takes a third argument for another thing
     if isinstance(node, exp.Func):
         if name in FUNCTION_NODES or name in NODES:
             return None

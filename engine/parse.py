@@ -16,6 +16,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import ParseError, TokenError
+from sqlglot.parsers.duckdb import DuckDBParser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from engine.allowed import TABLE_FUNCTIONS, refused
@@ -35,7 +36,15 @@ sys.setrecursionlimit(max(sys.getrecursionlimit(), 60_000))
 
 
 class Sql(DuckDB):
-    """DuckDB's dialect without strings in `$tag$`: with them `$1,$2` is read as the beginning of one."""
+    """DuckDB's dialect without strings in `$tag$`: with them `$1,$2` is read as the beginning of one; and without
+    sqlglot's words for two functions, which lose or change an argument: they are written as they are read."""
+
+    class Parser(DuckDBParser):
+        FUNCTIONS: ClassVar[dict[str, Any]] = {
+            name: read
+            for name, read in DuckDBParser.FUNCTIONS.items()
+            if name not in ("DECODE", "JARO_WINKLER_SIMILARITY", "JAROWINKLER_SIMILARITY")
+        }
 
     class Tokenizer(DuckDB.Tokenizer):
         HEREDOC_STRINGS: ClassVar[list[str | tuple[str, str]]] = []

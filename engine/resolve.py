@@ -32,6 +32,7 @@ from engine.trees import copied, nodes, nodes_of
 MAX_VIEW_DEPTH = 40
 MAX_SCANS = 200
 MAX_VIEWS = 500
+MAX_COLUMNS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +311,14 @@ def _finish(tree: exp.Query, state: _State) -> Resolved:
         raise UnknownColumnError(str(error)) from None
     except RecursionError:
         raise QueryTooLargeError("the query is nested too deeply") from None
-    for node in nodes(tree):
+    every = nodes(tree)
+    columns = sum(len(node.expressions) for node in every if isinstance(node, exp.Select))
+    if columns > MAX_COLUMNS:
+        raise QueryTooLargeError(
+            f"the SELECTs of the query, those of its views included, have {columns:,} columns",
+            hint=f"at most {MAX_COLUMNS:,}: name the columns that are needed in place of *",
+        )
+    for node in every:
         if isinstance(node, exp.TableColumn):
             raise UnknownColumnError(
                 f"{node.name!r} is a table, not a column", hint=f"name its columns, or {node.name}.* for all of them"

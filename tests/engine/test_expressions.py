@@ -40,9 +40,7 @@ VALUES = {
 UNSTEADY = {"random", "gen_random_uuid", "uuid", "now", "today", "current_date", "current_timestamp",
             "transaction_timestamp"}  # fmt: skip
 OF_DATES = {"date_add"}  # a macro, which takes anything that can be added; ours are dates
-# Of sqlglot: lists of nothing, and a third argument that it takes for another thing.
-REFUSED = ("array_cat()", "array_concat()", "list_concat()", "jaro_winkler_similarity(")
-LOST = "decode("  # its second argument, NULL
+REFUSED = {"array_cat()", "array_concat()", "list_concat()"}  # lists of nothing, which sqlglot can't read
 
 
 @pytest.fixture(scope="module")
@@ -94,8 +92,8 @@ def test_a_function_means_what_it_means_in_duckdb(plain: duckdb.DuckDBPyConnecti
         try:
             found = answer(plain, written(sql))
         except QueryError:
-            assert call.startswith(REFUSED), call
+            assert call in REFUSED, call
             continue
-        assert found == expected or call.startswith(LOST), call
+        assert found == expected, call
         tried.add(call.partition("(")[0])
     assert len(tried) > 300

@@ -6,7 +6,7 @@ import pytest
 
 from catalog.records import WorkspaceCatalog
 from connectors.sdk import Column, Op, Support, Table, TableName
-from engine.errors import UnknownColumnError
+from engine.errors import QueryTooLargeError, UnknownColumnError
 from engine.parse import parse_query
 from engine.planner import plan_resolved
 from engine.resolve import resolve_workspace
@@ -134,3 +134,15 @@ def test_more_names_than_columns_are_refused(table: str) -> None:
     catalog = with_views(CATALOG, {"seen": "SELECT id FROM c.a"})
     with pytest.raises(UnknownColumnError, match="names were given"):
         resolve_workspace(parse_query(f"SELECT x FROM {table}"), catalog)
+
+
+def test_columns_that_are_passed_on_are_counted_before_they_are_planned() -> None:
+    wide = catalog_of({"c": [Table(TableName(("w",)), tuple(Column(f"c{n}", "INTEGER") for n in range(300)))]})
+    brackets = (
+        "c.w a LEFT JOIN (c.w b LEFT JOIN (c.w d LEFT JOIN c.w e ON d.c0 = e.c0) ON b.c0 = d.c0) ON a.c0 = b.c0"
+    )
+    with pytest.raises(QueryTooLargeError, match="pass on more than 1,000 columns"):
+        resolve_workspace(parse_query(f"SELECT * FROM {brackets}"), wide)
+    assert resolve_workspace(parse_query(f"SELECT a.c1, e.c1 AS x FROM {brackets}"), wide)
+    with pytest.raises(QueryTooLargeError, match="have 10,500 columns"):
+        resolve_workspace(parse_query("SELECT * FROM (" * 34 + "SELECT * FROM c.w" + ") AS x" * 34), wide)
