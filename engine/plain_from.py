@@ -77,9 +77,13 @@ def _pivoted(pivot: exp.Pivot, taken: set[str]) -> None:
     place.set("this", exp.Subquery(this=exp.select("*").from_(relation, copy=False), alias=alias))
 
 
-def flatten_joins(tree: exp.Query) -> None:
-    """Take the brackets out of every FROM of a qualified tree, in place. Raises QueryTooLargeError."""
-    if not any(_is_bracket(node) or node.args.get("joins") for node in nodes_of(tree, exp.Subquery, exp.Table)):
+def flatten_joins(tree: exp.Query, every: list[exp.Expr]) -> None:
+    """Take the brackets out of every FROM of a qualified tree, whose nodes are `every`, in place.
+
+    Raises QueryTooLargeError.
+    """
+    relations = (node for node in every if isinstance(node, exp.Subquery | exp.Table))
+    if not any(_is_bracket(node) or node.args.get("joins") for node in relations):
         return
     taken = {name.name for name in nodes_of(tree, exp.Identifier)}
     names = (f"joined{number}" for number in count() if f"joined{number}" not in taken)

@@ -326,7 +326,7 @@ def _finish(tree: exp.Query, state: _State) -> Resolved:
         if isinstance(node, exp.Star) and isinstance(node.parent, exp.Select | exp.Dot):
             raise UnknownColumnError("it can't be told what columns * stands for here", hint="name them")
         node._meta = None  # where it stood in the text: of no use from here on, and copied with each copy
-    flatten_joins(tree)
+    flatten_joins(tree, every)
     return Resolved(
         tree,
         tuple(state.scans),
